@@ -1,1 +1,7 @@
-//! (in work)
+//! The `trainer` program: config, commands, run folder, exit codes.
+
+pub mod command;
+pub mod config;
+pub mod exit;
+
+pub use command::main;

@@ -1,2 +1,5 @@
 //! The `trainer` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    trainer::main()
+}
