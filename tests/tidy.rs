@@ -1,0 +1,1 @@
+//! The rules of `crates/README.md`, checked against `cargo metadata` and the sources.
