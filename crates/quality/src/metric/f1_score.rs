@@ -1,0 +1,18 @@
+//! Harmonic mean of precision and recall: scikit-learn's `f1_score`, averaged as [`Averaging`](crate::Averaging)
+//! says. Undefined (scikit-learn: 0 with a warning) when `average: binary` and the positive class neither occurs nor is
+//! predicted.
+use super::{Better, Metric};
+use crate::Scores;
+
+pub(super) const METRIC: Metric = Metric {
+    name: "f1_score",
+    about: "harmonic mean of precision and recall, averaged over classes",
+    better: Better::Higher,
+    range: (0.0, 1.0),
+    compute,
+};
+
+fn compute(scores: &Scores<'_>) -> f64 {
+    let confusion = scores.confusion();
+    scores.averaging().of(confusion, |class| confusion.f_score(class, 1.0))
+}
