@@ -1,0 +1,122 @@
+//! Which crate may name which.
+
+use super::package::Package;
+
+/// Each of our crates, and those of ours that it may depend on.
+const EDGES: [(&str, &[&str]); 8] = [
+    ("one_of", &[]),
+    ("trainer-data", &[]),
+    ("trainer-kernels", &[]),
+    ("trainer-features", &["one_of", "trainer-data", "trainer-kernels"]),
+    ("trainer-models", &["one_of", "trainer-data", "trainer-kernels"]),
+    ("trainer-quality", &["one_of", "trainer-data", "trainer-kernels"]),
+    ("trainer-testkit", &["trainer-data"]),
+    (
+        "trainer",
+        &["one_of", "trainer-data", "trainer-features", "trainer-kernels", "trainer-models", "trainer-quality"],
+    ),
+];
+
+/// Outside crates (a trailing `*` stands for any ending), and the one of ours that names them.
+const OWNERS: [(&str, &str); 22] = [
+    ("anyhow", "trainer"),
+    ("arrow-csv", "trainer-data"),
+    ("burn*", "trainer-models"),
+    ("clap*", "trainer"),
+    ("csv*", "trainer-data"),
+    ("cubecl*", "trainer-kernels"),
+    ("cudarc", "trainer-kernels"),
+    ("datafusion*", "trainer-engine"),
+    ("encoding_rs", "trainer-data"),
+    ("flate2", "trainer-data"),
+    ("granit-parser", "trainer"),
+    ("indicatif", "trainer"),
+    ("object_store", "trainer-data"),
+    ("parquet", "trainer-data"),
+    ("pyo3", "trainer-wheel"),
+    ("reqwest", "trainer-tracking"),
+    ("rusqlite", "trainer-tracking"),
+    ("safetensors", "trainer-models"),
+    ("signal-hook", "trainer"),
+    ("tokio", "trainer"),
+    ("wgpu", "trainer-kernels"),
+    ("zstd", "trainer-data"),
+];
+
+/// Dependencies between our crates that the architecture does not have.
+pub fn between_ours(packages: &[Package]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for package in packages {
+        let Some((_, allowed)) = EDGES.iter().find(|(name, _)| *name == package.name) else {
+            complaints.push(format!("{} has no row in EDGES (tests/tidy/edge.rs)", package.name));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let ours = packages.iter().any(|other| other.name == dependency.name);
+            let for_tests = dependency.dev && dependency.name == "trainer-testkit";
+            if ours && !for_tests && !allowed.contains(&dependency.name.as_str()) {
+                complaints.push(format!("{} must not depend on {}", package.name, dependency.name));
+            }
+        }
+    }
+    complaints
+}
+
+/// Outside crates that another than their owner depends on, tests apart.
+pub fn owners(packages: &[Package]) -> Vec<String> {
+    let shipped = packages.iter().flat_map(|package| {
+        package.dependencies.iter().filter(|dependency| !dependency.dev).map(move |dependency| (package, dependency))
+    });
+    shipped
+        .filter_map(|(package, dependency)| {
+            let (_, owner) = OWNERS.iter().find(|(pattern, _)| matches(pattern, &dependency.name))?;
+            let (name, outside) = (&package.name, &dependency.name);
+            (name != owner).then(|| format!("{name} depends on {outside}, which is for {owner} alone"))
+        })
+        .collect()
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
+#[test]
+fn siblings_and_unknown_crates_are_found() {
+    let packages = [
+        Package::sample("trainer-data", &[]),
+        Package::sample("trainer-quality", &["trainer-data", "dev:trainer-testkit"]),
+        Package::sample("trainer-models", &["trainer-data", "trainer-quality", "rayon"]),
+        Package::sample("trainer-testkit", &["trainer-data"]),
+        Package::sample("trainer", &["trainer-models", "trainer-testkit"]),
+        Package::sample("trainer-extras", &[]),
+    ];
+    let expected = [
+        "trainer-models must not depend on trainer-quality",
+        "trainer must not depend on trainer-testkit",
+        "trainer-extras has no row in EDGES (tests/tidy/edge.rs)",
+    ];
+    assert_eq!(between_ours(&packages), expected);
+}
+
+#[test]
+fn a_leaf_may_not_see_a_sibling_even_in_its_tests() {
+    let packages = [Package::sample("trainer-data", &["dev:trainer-kernels"]), Package::sample("trainer-kernels", &[])];
+    assert_eq!(between_ours(&packages), ["trainer-data must not depend on trainer-kernels"]);
+}
+
+#[test]
+fn an_owner_is_alone() {
+    let packages = [
+        Package::sample("trainer-data", &["parquet", "csv-core"]),
+        Package::sample("trainer-features", &["parquet", "serde"]),
+        Package::sample("trainer-quality", &["clap_complete", "dev:parquet"]),
+    ];
+    let expected = [
+        "trainer-features depends on parquet, which is for trainer-data alone",
+        "trainer-quality depends on clap_complete, which is for trainer alone",
+    ];
+    assert_eq!(owners(&packages), expected);
+}
