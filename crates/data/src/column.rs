@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array,
 };
-use arrow::array::{LargeStringArray, PrimitiveArray, UInt32Array};
+use arrow::array::{LargeStringArray, PrimitiveArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, TimeUnit};
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,11 @@ impl Column {
     /// A `Text` column.
     pub fn from_text<S: AsRef<str>>(name: impl Into<String>, cells: Vec<Option<S>>) -> Self {
         Self::of_plain(name, Arc::new(LargeStringArray::from_iter(cells)))
+    }
+
+    /// A `Timestamp` column, from microseconds since 1970 in UTC.
+    pub fn from_timestamps(name: impl Into<String>, cells_us: Vec<Option<i64>>) -> Self {
+        Self::of_plain(name, Arc::new(TimestampMicrosecondArray::from(cells_us).with_timezone("UTC")))
     }
 
     /// A `Float` column of 32-bit numbers, none of them missing unless `NaN`.
