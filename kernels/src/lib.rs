@@ -1,5 +1,28 @@
 //! Kernels: the only code that runs on a device, with a host driver for each.
 
+mod bootstrap;
+pub mod cuts;
 mod device;
+mod entropy;
+mod frontier;
+mod grow;
+mod impurity;
+mod permutation;
+mod philox;
+mod records;
+mod scan;
+mod tally;
+mod traverse;
+mod tree;
+mod wide;
 
+pub use bootstrap::MAX_ROWS;
 pub use device::{Device, DeviceSpec, Unavailable};
+pub use grow::{Forest, OnTree, Weighing, grow};
+pub use impurity::{Criterion, MAX_WEIGHT};
+pub use permutation::Permutation;
+pub use philox::{Purpose, draws_below, philox};
+pub use records::{Bins, Records};
+pub use scan::Cut;
+pub use traverse::{IS_SET, MISSING_LEFT, Step, Steps, sum_leaves};
+pub use tree::{Node, Tree};

@@ -1,0 +1,149 @@
+//! Which leaf of each tree a row of numbers falls into, and the sum of what the leaves hold.
+//!
+//! | argument | shape | type | unit |
+//! |---|---|---|---|
+//! | `x` | rows x features, column-major | f32 | `NaN` = missing |
+//! | `nodes` | nodes of all trees | [`Step`] | |
+//! | `roots` | trees | u32 | place of each tree's root |
+//! | `values` | leaves x classes | u32 | 2^-24 |
+//! | result | rows x classes | u64 | 2^-24, summed over trees |
+
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+/// Set in [`Step::feature`]: missing values go left.
+pub const MISSING_LEFT: u32 = 1 << 31;
+/// Set in [`Step::feature`]: the feature is a category, and `threshold`'s bits number a set of levels.
+pub const IS_SET: u32 = 1 << 30;
+const FEATURE: u32 = IS_SET - 1;
+
+/// One node as prediction needs it. A leaf is its own left child, and sends everything there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct Step {
+    /// Numbers up to this go left; see [`IS_SET`].
+    pub threshold: f32,
+    /// Place of the left child; the right one stands behind it.
+    pub left: u32,
+    /// The feature, and the two flags.
+    pub feature: u32,
+    /// Where a leaf's values stand.
+    pub value: u32,
+}
+
+/// Trees, flat.
+#[derive(Clone, Copy)]
+pub struct Steps<'a> {
+    /// The nodes of all trees.
+    pub nodes: &'a [Step],
+    /// The place of each tree's root in `nodes`.
+    pub roots: &'a [u32],
+    /// Sets of levels that go left.
+    pub sets: &'a [[u64; 4]],
+    /// What the leaves hold: `classes` numbers each.
+    pub values: &'a [u32],
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// Rows that walk down a tree side by side, so that their memory accesses overlap.
+const ABREAST: usize = 8;
+const BLOCK_ROWS: usize = 256;
+
+/// The sum over trees of the values of each row's leaves.
+pub fn sum_leaves(x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Array2<u64> {
+    let (rows, features) = x.dim();
+    let mut sums = Array2::<u64>::zeros((rows, steps.classes));
+    let columns: Vec<&[f32]> = (0..features).map(|j| x.column(j).to_slice().expect("column-major cells")).collect();
+    let all = sums.as_slice_mut().expect("row-major sums");
+    all.par_chunks_mut(BLOCK_ROWS * steps.classes).enumerate().for_each(|(block, sums)| {
+        let first = block * BLOCK_ROWS;
+        let len = sums.len() / steps.classes;
+        let mut cells = vec![0f32; len.next_multiple_of(ABREAST) * features];
+        for (j, column) in columns.iter().enumerate() {
+            for (i, &value) in column[first..first + len].iter().enumerate() {
+                cells[i * features + j] = value;
+            }
+        }
+        block_sums(&cells, features, steps, sums);
+    });
+    sums
+}
+
+fn block_sums(cells: &[f32], features: usize, steps: Steps<'_>, sums: &mut [u64]) {
+    let classes = steps.classes;
+    for &root in steps.roots {
+        for (group, sums) in sums.chunks_mut(ABREAST * classes).enumerate() {
+            let cells = &cells[group * ABREAST * features..][..ABREAST * features];
+            let places = walk(cells, features, steps, root);
+            for (place, sums) in places.iter().zip(sums.chunks_exact_mut(classes)) {
+                let value = steps.nodes[*place as usize].value as usize;
+                for (sum, &value) in sums.iter_mut().zip(&steps.values[value..value + classes]) {
+                    *sum += u64::from(value);
+                }
+            }
+        }
+    }
+}
+
+/// The leaves of `ABREAST` rows in the tree at `root`.
+fn walk(cells: &[f32], features: usize, steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
+    let mut places = [root; ABREAST];
+    loop {
+        let mut moved = false;
+        for (i, place) in places.iter_mut().enumerate() {
+            let step = &steps.nodes[*place as usize];
+            let value = cells[i * features + (step.feature & FEATURE) as usize];
+            let next = step.left + u32::from(goes_right(step, value, steps.sets));
+            moved |= next != *place;
+            *place = next;
+        }
+        if !moved {
+            return places;
+        }
+    }
+}
+
+#[inline(always)]
+fn goes_right(step: &Step, value: f32, sets: &[[u64; 4]]) -> bool {
+    let missing_right = step.feature & MISSING_LEFT == 0;
+    if step.feature & IS_SET != 0 && !value.is_nan() {
+        let set = &sets[step.threshold.to_bits() as usize];
+        let level = value as usize;
+        return set[level / 64 & 3] >> (level % 64) & 1 == 0;
+    }
+    value > step.threshold || value.is_nan() && missing_right
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{ShapeBuilder, array};
+
+    #[test]
+    fn every_kind_of_node() {
+        let leaf = |at: u32, value| Step { threshold: f32::INFINITY, left: at, feature: MISSING_LEFT, value };
+        let nodes = [
+            Step { threshold: 1.5, left: 1, feature: MISSING_LEFT, value: 0 },
+            leaf(1, 0),
+            Step { threshold: f32::from_bits(0), left: 3, feature: 1 | IS_SET, value: 0 },
+            leaf(3, 1),
+            leaf(4, 2),
+        ];
+        let steps = Steps {
+            nodes: &nodes,
+            roots: &[0, 2],
+            sets: &[[1 << 2, 0, 0, 1 << 62]],
+            values: &[10, 20, 30],
+            classes: 1,
+        };
+        let cells = vec![1.5, 1.6, f32::NAN, -1e30, 3.0, 2.0, 0.0, f32::NAN, 254.0, 2.0];
+        let x = Array2::from_shape_vec((5, 2).f(), cells).unwrap();
+        // First tree: leaf 1 or node 2; the second root is node 2 itself.
+        let second = [20, 30, 30, 20, 20];
+        let first = [10, second[1], 10, 10, second[4]];
+        let expected: Vec<u64> = (0..5).map(|i| first[i] + second[i]).collect();
+        assert_eq!(sum_leaves(x.view(), steps).column(0).to_vec(), expected);
+        assert_eq!(sum_leaves(array![[0.0, 2.0]].t().t().slice(ndarray::s![..0, ..]), steps).nrows(), 0);
+    }
+}
