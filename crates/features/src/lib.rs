@@ -1,1 +1,21 @@
-//! (in work)
+//! Feature plans: what is learned from a table's columns, and applied to any other table, in one form; and expectations.
+//!
+//! A plan is made by [`fit`] from the training rows only and applied by [`FittedPlan::apply`]; the same code computes the
+//! columns while fitting, in training and in prediction. Steps ([`step`]) learn *column programs* ([`program`]); everything
+//! after that - saving, applying, exporting - knows programs only.
+
+#[cfg(test)]
+mod contract;
+mod error;
+mod frame;
+mod graph;
+mod plan;
+pub mod program;
+mod select;
+mod source;
+pub mod step;
+
+pub use error::FeatureError;
+pub use frame::{Frame, FrameColumn, Learned, LearnedProgram, Takes};
+pub use plan::{Applied, FittedPlan, Input, PLAN_VERSION, PlanSpec, Program, fit};
+pub use step::{Step, Transform};

@@ -1,0 +1,68 @@
+use trainer_data::Fault;
+
+/// Why a plan could not be made or applied, cut by who must act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FeatureError {
+    /// The configuration asks for what the data does not have: a column that is not there, text where numbers are needed.
+    #[error("{0}")]
+    Config(Box<Fault>),
+    /// The data cannot be used for what was asked: infinities, no feature left, another type than in training.
+    #[error("{0}")]
+    Data(Box<Fault>),
+    /// The saved plan is damaged, or of a version that this program does not read.
+    #[error("{0}")]
+    Plan(Box<Fault>),
+}
+
+impl FeatureError {
+    /// Where and what.
+    pub fn fault(&self) -> &Fault {
+        match self {
+            Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) => fault,
+        }
+    }
+
+    /// Stable name of the kind of fault, such as `unknown_column`.
+    pub fn code(&self) -> &'static str {
+        self.fault().code
+    }
+
+    pub(crate) fn config(fault: Fault) -> Self {
+        Self::Config(Box::new(fault))
+    }
+
+    pub(crate) fn data(fault: Fault) -> Self {
+        Self::Data(Box::new(fault))
+    }
+
+    pub(crate) fn plan(fault: Fault) -> Self {
+        Self::Plan(Box::new(fault))
+    }
+}
+
+/// The known name that is nearest to a wrong one, if any is near.
+pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wrong.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// At most eight names, and how many more there are.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().collect();
+    let shown = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > 8 { format!("{shown} and {} more", names.len() - 8) } else { shown }
+}
+
+/// A column that was asked for and is not among `known`.
+pub(crate) fn unknown_column<'a>(asked: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
+    let known: Vec<&str> = known.into_iter().collect();
+    let fault = Fault::new("unknown_column", "expected a column of that name, found none").column(asked);
+    match nearest(asked, known.iter().copied()) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint(format!("the columns are {}", listed(known))),
+    }
+}

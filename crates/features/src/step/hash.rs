@@ -1,0 +1,46 @@
+//! Many levels as few buckets.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AtLeastTwo, Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, Learned, Takes};
+use crate::program;
+
+/// Replaces a level by one of a fixed number of buckets, for columns with many levels.
+///
+/// The bucket is that of scikit-learn's `FeatureHasher` for the same text (MurmurHash3); the result is a category, as if the
+/// buckets were levels. Nothing is learned, so no level is unknown. Missing cells stay missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hash {
+    /// The columns; when left out, all columns of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// How many buckets.
+    #[serde(alias = "n_features")]
+    pub buckets: AtLeastTwo,
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self { columns: None, buckets: AtLeastTwo::try_from(64).expect("64 is at least two") }
+    }
+}
+
+impl Transform for Hash {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        let buckets = u32::from(self.buckets);
+        for column in frame.choose("hash", self.columns.as_deref(), Takes::Categories)? {
+            let levels = (0..buckets).map(|bucket| bucket.to_string()).collect();
+            learned.category(&column.name, program::hash::Hash { buckets }, levels);
+        }
+        Ok(learned)
+    }
+}

@@ -1,0 +1,132 @@
+//! Missing cells get a value.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trainer_data::{Fault, Levels};
+
+use super::statistic::{distinct, mean_and_variance, median, present, sorted};
+use super::{Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::program::CellType;
+use crate::program::fill::{Constant, Fill};
+
+/// Fills missing cells with a constant that is learned per column (scikit-learn's `SimpleImputer`).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Impute {
+    /// The columns; when left out, all columns of numbers (for `most_frequent` all columns; for `constant` all columns of the
+    /// type of `fill_value`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// What a missing cell becomes.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The constant of the strategy `constant`; when left out, 0 for numbers and `missing_value` for text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill_value: Option<FillValue>,
+}
+
+/// What a missing cell becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// The mean of the column; numbers only.
+    #[default]
+    Mean,
+    /// The median of the column; numbers only.
+    Median,
+    /// The value that the column has most often; the least of them where several are.
+    MostFrequent,
+    /// `fill_value`.
+    Constant,
+}
+
+/// A number or text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FillValue {
+    /// For columns of numbers.
+    Number(f64),
+    /// For columns of text.
+    Text(String),
+}
+
+impl Impute {
+    fn takes(&self) -> Takes {
+        match (self.strategy, &self.fill_value) {
+            (Strategy::Mean | Strategy::Median, _) | (Strategy::Constant, Some(FillValue::Number(_))) => Takes::Numbers,
+            (Strategy::Constant, Some(FillValue::Text(_))) => Takes::Categories,
+            (Strategy::MostFrequent, _) | (Strategy::Constant, None) => Takes::Any,
+        }
+    }
+
+    fn constant(&self, frame: &Frame<'_>, column: &FrameColumn) -> Result<Option<Constant>, FeatureError> {
+        let text = column.cell_type == CellType::Text;
+        Ok(match (self.strategy, &self.fill_value) {
+            (Strategy::Constant, Some(FillValue::Text(value))) if text => Some(Constant::Text(value.clone())),
+            (Strategy::Constant, Some(FillValue::Number(value))) if !text => Some(Constant::Number(*value)),
+            (Strategy::Constant, Some(_)) => return Err(wrong_constant(column)),
+            (Strategy::Constant, None) if text => Some(Constant::Text("missing_value".into())),
+            (Strategy::Constant, None) => Some(Constant::Number(0.0)),
+            (_, _) if text => most_frequent_text(&frame.levels(&column.name)).map(Constant::Text),
+            (strategy, _) => number(strategy, present(&frame.numbers(&column.name)?)).map(Constant::Number),
+        })
+    }
+}
+
+fn number(strategy: Strategy, present: Vec<f64>) -> Option<f64> {
+    if present.is_empty() {
+        return None;
+    }
+    Some(match strategy {
+        Strategy::Mean => mean_and_variance(&present).0,
+        Strategy::Median => median(&sorted(present)),
+        // The first of the most frequent is the least.
+        _ => distinct(present).into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?.0,
+    })
+}
+
+fn most_frequent_text(levels: &Levels) -> Option<String> {
+    let counts = levels.counts();
+    let most = *counts.iter().max()?;
+    let first = counts.iter().position(|&count| count == most)?;
+    Some(levels.values[first].clone())
+}
+
+fn wrong_constant(column: &FrameColumn) -> FeatureError {
+    let (expected, found) = if column.cell_type == CellType::Text { ("text", "a number") } else { ("a number", "text") };
+    let message = format!("step `impute`: expected {expected} as `fill_value`, found {found}");
+    FeatureError::config(Fault::new("fill_value", message).column(&column.name))
+}
+
+impl Transform for Impute {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match &self.fill_value {
+            Some(_) if self.strategy != Strategy::Constant => {
+                Err("expected `fill_value` with the strategy `constant` only".into())
+            }
+            Some(FillValue::Number(value)) if !value.is_finite() => Err(format!("expected a finite `fill_value`, found {value}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        for column in frame.choose("impute", self.columns.as_deref(), self.takes())? {
+            let Some(value) = self.constant(frame, &column)? else {
+                let fault = Fault::new("nothing_to_learn", "step `impute`: expected a cell with a value, found none");
+                return Err(FeatureError::data(fault.column(&column.name)));
+            };
+            match column.levels {
+                Some(levels) => learned.category(&column.name, Fill { value }, levels),
+                None => learned.in_place(&column.name, Fill { value }),
+            }
+        }
+        Ok(learned)
+    }
+}

@@ -1,0 +1,34 @@
+//! Logarithms for long tails.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, Learned, Takes};
+use crate::program::arithmetic::Arithmetic;
+
+/// `ln(1 + x)` (`numpy.log1p`), for columns with a long tail.
+///
+/// A value at or below -1 has none: it becomes missing, and is counted in a warning.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log1p {
+    /// The columns; when left out, all columns of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+}
+
+impl Transform for Log1p {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        for column in frame.choose("log1p", self.columns.as_deref(), Takes::Numbers)? {
+            learned.in_place(&column.name, Arithmetic::Log1p);
+        }
+        Ok(learned)
+    }
+}

@@ -1,0 +1,68 @@
+//! A range between two given ends.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::statistic::present;
+use super::{Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, Learned, Takes};
+use crate::program::affine::Affine;
+
+/// Moves the least value of a column to the lower end of a range and the greatest to its upper end (scikit-learn's
+/// `MinMaxScaler`).
+///
+/// A column without spread goes to the lower end. Missing cells stay missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MinMax {
+    /// The columns; when left out, all columns of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// Lower and upper end.
+    pub feature_range: [f64; 2],
+    /// Whether values beyond those of the training rows stay within the range.
+    pub clip: bool,
+}
+
+impl Default for MinMax {
+    fn default() -> Self {
+        Self { columns: None, feature_range: [0.0, 1.0], clip: false }
+    }
+}
+
+impl MinMax {
+    fn program(&self, present: &[f64]) -> Affine {
+        let least = present.iter().copied().fold(f64::INFINITY, f64::min);
+        let greatest = present.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let [low, high] = self.feature_range;
+        let span = greatest - least;
+        // As scikit-learn: a span of a few roundings is none.
+        let span = if span < 10.0 * f64::EPSILON { 1.0 } else { span };
+        let bounds = if self.clip { (Some(low), Some(high)) } else { (None, None) };
+        Affine { center: least, scale: (high - low) / span, offset: low, ..Affine::clip(bounds.0, bounds.1) }
+    }
+}
+
+impl Transform for MinMax {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let [low, high] = self.feature_range;
+        let holds = low.is_finite() && high.is_finite() && low < high;
+        if holds { Ok(()) } else { Err(format!("expected a `feature_range` in ascending order, found [{low}, {high}]")) }
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        for column in frame.choose("min_max", self.columns.as_deref(), Takes::Numbers)? {
+            let present = present(&frame.numbers(&column.name)?);
+            if !present.is_empty() {
+                learned.in_place(&column.name, self.program(&present));
+            }
+        }
+        Ok(learned)
+    }
+}

@@ -1,0 +1,81 @@
+//! Bins of about equal size.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trainer_data::Warning;
+
+use super::statistic::{QuantileMethod, present, quantile, sorted};
+use super::{AtLeastTwo, Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, Learned, Takes};
+use crate::program::cut::Cut;
+
+/// Replaces a number by the number of its bin, where bins hold about equally many training rows (scikit-learn's
+/// `KBinsDiscretizer` with `strategy="quantile"` and `encode="ordinal"`).
+///
+/// Bins narrower than 1e-8 are merged, with a warning. Missing cells stay missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuantileBin {
+    /// The columns; when left out, all columns of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// How many bins.
+    pub n_bins: AtLeastTwo,
+    /// How an edge between two values is taken.
+    pub quantile_method: QuantileMethod,
+}
+
+impl Default for QuantileBin {
+    fn default() -> Self {
+        let n_bins = AtLeastTwo::try_from(5).expect("five is at least two");
+        Self { columns: None, n_bins, quantile_method: QuantileMethod::default() }
+    }
+}
+
+/// Bins narrower than this are merged.
+const NARROW: f64 = 1e-8;
+
+impl QuantileBin {
+    /// The inner edges.
+    fn edges(&self, sorted: &[f64]) -> Vec<f64> {
+        let bins = u32::from(self.n_bins);
+        let step = 100.0 / f64::from(bins);
+        // Through percent, so that the roundings are numpy's.
+        let percent = |i: u32| if i == bins { 100.0 } else { f64::from(i) * step };
+        let all: Vec<f64> = (0..=bins).map(|i| quantile(sorted, percent(i) / 100.0, self.quantile_method)).collect();
+        let mut kept = vec![all[0]];
+        kept.extend(all.windows(2).filter(|pair| pair[1] - pair[0] > NARROW).map(|pair| pair[1]));
+        kept.pop();
+        kept.drain(..1.min(kept.len()));
+        kept
+    }
+}
+
+impl Transform for QuantileBin {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        for column in frame.choose("quantile_bin", self.columns.as_deref(), Takes::Numbers)? {
+            let cells = sorted(present(&frame.numbers(&column.name)?));
+            if cells.is_empty() {
+                continue;
+            }
+            let edges = self.edges(&cells);
+            let (asked, made) = (u32::from(self.n_bins), edges.len() + 1);
+            if made < asked as usize {
+                learned.warnings.push(Warning {
+                    code: "merged_bins".into(),
+                    column: Some(column.name.clone()),
+                    count: u64::from(asked) - made as u64,
+                    message: format!("{asked} bins were asked for and {made} made: the others would be narrower than 1e-8"),
+                });
+            }
+            learned.in_place(&column.name, Cut { edges });
+        }
+        Ok(learned)
+    }
+}

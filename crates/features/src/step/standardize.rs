@@ -1,0 +1,60 @@
+//! Mean zero, standard deviation one.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::statistic::{mean_and_variance, present};
+use super::{Transform, named};
+use crate::FeatureError;
+use crate::frame::{Frame, Learned, Takes};
+use crate::program::affine::Affine;
+
+/// Takes off the mean and divides by the standard deviation (scikit-learn's `StandardScaler`: divided by n, not n - 1).
+///
+/// A column without spread is divided by one. Missing cells stay missing and count for nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Standardize {
+    /// The columns; when left out, all columns of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// Whether the mean is taken off.
+    pub with_mean: bool,
+    /// Whether it is divided by the standard deviation.
+    pub with_std: bool,
+}
+
+impl Default for Standardize {
+    fn default() -> Self {
+        Self { columns: None, with_mean: true, with_std: true }
+    }
+}
+
+impl Standardize {
+    fn program(&self, present: &[f64]) -> Affine {
+        let (mean, variance) = mean_and_variance(present);
+        let count = present.len() as f64;
+        // Below this the variance is what rounding leaves of a constant column.
+        let noise = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+        let scaled = self.with_std && variance > noise;
+        let center = if self.with_mean { mean } else { 0.0 };
+        Affine { center, scale: if scaled { 1.0 / variance.sqrt() } else { 1.0 }, ..Affine::clip(None, None) }
+    }
+}
+
+impl Transform for Standardize {
+    fn columns(&self) -> Vec<&str> {
+        named(&self.columns)
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        for column in frame.choose("standardize", self.columns.as_deref(), Takes::Numbers)? {
+            let present = present(&frame.numbers(&column.name)?);
+            if !present.is_empty() {
+                learned.in_place(&column.name, self.program(&present));
+            }
+        }
+        Ok(learned)
+    }
+}
