@@ -97,7 +97,7 @@ impl Table {
     }
 
     /// The columns' names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.columns.iter().map(Column::name)
     }
 

@@ -1,4 +1,4 @@
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use crate::column::integers;
@@ -107,7 +107,7 @@ fn whole(column: &Column, row: usize) -> Option<i64> {
     let number = match array.data_type() {
         DataType::Float32 => f64::from(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => array.as_primitive::<Float64Type>().value(row),
-        _ => return integers!(array, cells => i64::try_from(cells.value(row)).ok(), else None),
+        _ => return integers!(array, cells => i64::try_from(i128::from(cells.value(row))).ok(), else None),
     };
     // Up to 2^53 every whole number is one float.
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)

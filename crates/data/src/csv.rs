@@ -1,0 +1,232 @@
+//! CSV files: strict in form, and every column typed by all of its cells.
+//!
+//! The text is cut at record starts and the parts are read in parallel, each column into the type that a sample of the
+//! first rows has. Columns whose cells turn out to be of another type are read once more. The result does not depend on
+//! the cuts.
+
+mod cell;
+mod encoding;
+mod record;
+mod shape;
+mod tally;
+mod text;
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+
+use self::cell::Rules;
+use self::record::Next;
+use self::shape::{Cells, Shape};
+use self::tally::Tally;
+use self::text::{Halt, Header, Text};
+use crate::options::CsvOptions;
+use crate::{Column, DataError, Warning};
+
+/// Bytes of text that one task reads.
+const PART_BYTES: usize = 2 << 20;
+
+/// Rows whose cells decide in which type a column is read at first.
+const SAMPLE_ROWS: usize = 500;
+
+/// Columns, the names of those that are text but hold only digits, and what was odd.
+pub(crate) type Columns = (Vec<Column>, HashSet<String>, Vec<Warning>);
+
+/// Reads the bytes of a CSV file, without the columns to skip.
+///
+/// # Errors
+/// `Malformed`: `encoding`, `nul_byte`, `wrong_delimiter`, `empty_column_name`, `duplicate_column_name`, `ragged_row`,
+/// `text_after_quote`, `unclosed_quote`, `space_before_quote`, `repeated_header`, each with its place.
+pub(crate) fn read(bytes: &[u8], file: &str, options: &CsvOptions, skip: &[String]) -> Result<Columns, DataError> {
+    read_in_parts(bytes, file, options, skip, PART_BYTES)
+}
+
+fn read_in_parts(
+    bytes: &[u8],
+    file: &str,
+    options: &CsvOptions,
+    skip: &[String],
+    part_bytes: usize,
+) -> Result<Columns, DataError> {
+    let decoded = encoding::decode(bytes, options.encoding, file)?;
+    let text = Text::new(&decoded, file, options)?;
+    let header = text.header()?;
+    let wanted: Vec<bool> = header.names.iter().map(|name| !skip.contains(name)).collect();
+    let reader = Reader { rules: Rules::new(options), text: &text, header: &header };
+    let shapes = reader.sample(&wanted)?;
+    let (parts, cuts) = reader.read(&shapes, part_bytes)?;
+    let rows: u64 = parts.iter().map(|part| part.rows).sum();
+    let (tallies, blank_lines, mut columns_of) = joined(parts, header.names.len());
+    let found: Vec<Option<Shape>> =
+        shapes.iter().zip(&tallies).map(|(wanted, tally)| wanted.map(|_| tally.shape())).collect();
+    reader.read_again(&found, &mut columns_of, &cuts)?;
+
+    let mut warnings = Vec::new();
+    if blank_lines + header.blank_lines > 0 && rows > 0 {
+        let message = format!("blank lines in {file} are no rows: passed over");
+        warnings.push(Warning::of_table("blank_lines", blank_lines + header.blank_lines, message));
+    }
+    warnings.extend(header.warning(file));
+    let mut digits = HashSet::new();
+    let mut arrays = Vec::new();
+    for (position, shape) in found.iter().enumerate() {
+        let Some(shape) = *shape else { continue };
+        let name = &header.names[position];
+        warnings.extend(tallies[position].warnings(name, file, shape));
+        if tallies[position].is_digits() {
+            digits.insert(name.clone());
+        }
+        arrays.push((name, shape, std::mem::take(&mut columns_of[position])));
+    }
+    let columns = arrays.into_par_iter().map(|(name, shape, parts)| Column::new(name, Cells::join(shape, parts)));
+    Ok((columns.collect::<Result<_, _>>()?, digits, warnings))
+}
+
+/// What is needed to read rows.
+struct Reader<'a> {
+    rules: Rules,
+    text: &'a Text<'a>,
+    header: &'a Header,
+}
+
+/// What was read of a stretch of rows.
+struct Part {
+    rows: u64,
+    blank_lines: u64,
+    /// Where it stopped.
+    end: usize,
+    /// By column; `None` where the column is not wanted, or where a cell was of another type than the column's.
+    cells: Vec<Option<Cells>>,
+    tallies: Vec<Tally>,
+}
+
+/// How to read a column: not at all, only to count, or into a type.
+type Plan = Option<Shape>;
+
+impl Reader<'_> {
+    /// The types of the first rows' columns; `None` where the column is not wanted.
+    fn sample(&self, wanted: &[bool]) -> Result<Vec<Plan>, DataError> {
+        let plans: Vec<Plan> = wanted.iter().map(|&wanted| wanted.then_some(Shape::Null)).collect();
+        let sample =
+            self.part(&plans, self.header.end..self.text.len(), SAMPLE_ROWS).map_err(|halt| self.fault(halt, 0))?;
+        Ok(plans.iter().zip(sample.tallies).map(|(plan, tally)| plan.map(|_| tally.shape())).collect())
+    }
+
+    /// Reads all rows. Also says how the text was cut.
+    fn read(&self, plans: &[Plan], part_bytes: usize) -> Result<(Vec<Part>, Vec<usize>), DataError> {
+        let cuts = self.text.cuts(self.header.end, part_bytes);
+        if let Some(parts) = self.read_parts(plans, &cuts)? {
+            return Ok((parts, cuts));
+        }
+        // Quotes stand where cutting did not expect them: read it as one.
+        let whole = vec![self.header.end, self.text.len()];
+        let parts = self.read_parts(plans, &whole)?.expect("the whole ends at its end");
+        Ok((parts, whole))
+    }
+
+    /// Reads the parts between the cuts; `None` when a part does not end where the next begins.
+    fn read_parts(&self, plans: &[Plan], cuts: &[usize]) -> Result<Option<Vec<Part>>, DataError> {
+        let read: Vec<_> = cuts.par_windows(2).map(|cut| self.part(plans, cut[0]..cut[1], usize::MAX)).collect();
+        let mut parts = Vec::with_capacity(read.len());
+        let mut row = 0;
+        for (part, cut) in read.into_iter().zip(&cuts[1..]) {
+            // Only a part that starts at a record is to be believed, be it that something is wrong.
+            let part = part.map_err(|halt| self.fault(halt, row))?;
+            if part.end != *cut {
+                return Ok(None);
+            }
+            row += part.rows;
+            parts.push(part);
+        }
+        Ok(Some(parts))
+    }
+
+    /// Reads those columns again that were not read in the type that all their cells have.
+    fn read_again(&self, found: &[Plan], columns_of: &mut [Vec<Cells>], cuts: &[usize]) -> Result<(), DataError> {
+        let parts = cuts.len() - 1;
+        let is_read = |(shape, cells): (&Plan, &Vec<Cells>)| match shape {
+            Some(shape) => cells.len() == parts && cells.iter().all(|cells| cells.shape() == *shape),
+            None => true,
+        };
+        let again: Vec<Plan> =
+            found.iter().zip(columns_of.iter()).map(|pair| if is_read(pair) { None } else { *pair.0 }).collect();
+        if again.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let parts = self.read_parts(&again, cuts)?.expect("cuts that held before");
+        let (_, _, cells_of) = joined(parts, again.len());
+        for ((cells, read), plan) in columns_of.iter_mut().zip(cells_of).zip(&again) {
+            if plan.is_some() {
+                *cells = read;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the rows that start within a range, at most so many.
+    fn part(&self, plans: &[Plan], range: std::ops::Range<usize>, most_rows: usize) -> Result<Part, Halt> {
+        let (text, dialect) = (self.text.bytes, &self.text.dialect);
+        let expected = plans.len();
+        let rows = (range.len() / self.header.row_bytes.max(1)).min(most_rows) + 1;
+        let mut cells: Vec<Option<Cells>> =
+            plans.iter().map(|plan| plan.map(|shape| Cells::new(shape, rows))).collect();
+        let mut tallies = vec![Tally::default(); expected];
+        let mut part = Part { rows: 0, blank_lines: 0, end: range.start, cells: Vec::new(), tallies: Vec::new() };
+        let mut scratch = Vec::new();
+        let mut at = range.start;
+        while at < range.end && (part.rows as usize) < most_rows {
+            if dialect.blank_line(text, &mut at) {
+                part.blank_lines += 1;
+                continue;
+            }
+            let start = at;
+            let mut position = 0;
+            loop {
+                let field =
+                    dialect.field(text, &mut at).map_err(|flaw| Halt::flaw(flaw, part.rows, start, position))?;
+                if position < expected && plans[position].is_some() {
+                    let raw = field.value(dialect.quote, &mut scratch);
+                    let cell = self.rules.cell(raw);
+                    tallies[position].add(cell, part.rows, raw);
+                    if let Some(into) = &mut cells[position]
+                        && !into.push(cell, raw, &self.rules)
+                    {
+                        cells[position] = None;
+                    }
+                }
+                position += 1;
+                if field.next == Next::Record {
+                    break;
+                }
+            }
+            if position != expected {
+                return Err(Halt::ragged(part.rows, start, position));
+            }
+            if text[start] == self.header.first_byte && expected > 1 && self.header.repeats(&text[start..at]) {
+                return Err(Halt::repeated_header(part.rows, start));
+            }
+            part.rows += 1;
+        }
+        Ok(Part { end: at, cells, tallies, ..part })
+    }
+
+    fn fault(&self, halt: Halt, base: u64) -> DataError {
+        DataError::malformed(self.text.fault(halt, base, self.header))
+    }
+}
+
+/// By column: the tallies of all parts as one, and the cells of each part.
+fn joined(parts: Vec<Part>, columns: usize) -> (Vec<Tally>, u64, Vec<Vec<Cells>>) {
+    let mut tallies = vec![Tally::default(); columns];
+    let mut cells: Vec<Vec<Cells>> = (0..columns).map(|_| Vec::new()).collect();
+    let (mut row, mut blank_lines) = (0, 0);
+    for part in parts {
+        for (position, (tally, read)) in part.tallies.into_iter().zip(part.cells).enumerate() {
+            tallies[position].join(tally, row);
+            cells[position].extend(read);
+        }
+        row += part.rows;
+        blank_lines += part.blank_lines;
+    }
+    (tallies, blank_lines, cells)
+}

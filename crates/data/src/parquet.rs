@@ -1,0 +1,100 @@
+//! Parquet files: columns are decoded in parallel, each into one array.
+
+use std::sync::Arc;
+
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::PageIndexPolicy;
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
+use rayon::prelude::*;
+
+use crate::{Column, DataError, Fault, Table};
+
+/// The columns of a file, but for those to skip.
+///
+/// # Errors
+/// `Malformed`: not Parquet, cut or damaged, a column of a type that is not supported, or more rows than a table holds.
+pub(crate) fn read(bytes: &Bytes, file: &str, skip: &[String]) -> Result<Vec<Column>, DataError> {
+    let metadata = open(bytes, file)?;
+    let rows = metadata.metadata().file_metadata().num_rows();
+    let rows = usize::try_from(rows).ok().filter(|&rows| rows <= Table::MAX_ROWS).ok_or_else(|| {
+        let message = format!("expected at most {} rows, found {rows}", Table::MAX_ROWS);
+        DataError::malformed(Fault::new("too_many_rows", message).file(file))
+    })?;
+    let wanted: Vec<usize> = (0..metadata.schema().fields().len())
+        .filter(|&position| !skip.contains(metadata.schema().field(position).name()))
+        .collect();
+    wanted.into_par_iter().map(|position| column(bytes, &metadata, position, rows, file)).collect()
+}
+
+/// The footer, with text asked for in the one form that columns hold.
+fn open(bytes: &Bytes, file: &str) -> Result<ArrowReaderMetadata, DataError> {
+    let damaged = |error| damaged(error, file);
+    // Parquet's own types decide, not those that an arrow writer left beside them: one reading for every writer.
+    let options =
+        ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(PageIndexPolicy::Skip);
+    let metadata = ArrowReaderMetadata::load(bytes, options.clone()).map_err(damaged)?;
+    let fields: Vec<_> = metadata.schema().fields().iter().map(|field| large_text(field)).collect();
+    let options = options.with_skip_arrow_metadata(true).with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(damaged)
+}
+
+fn large_text(field: &Arc<Field>) -> Arc<Field> {
+    match field.data_type() {
+        DataType::Utf8 | DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
+        _ => field.clone(),
+    }
+}
+
+fn column(
+    bytes: &Bytes,
+    metadata: &ArrowReaderMetadata,
+    position: usize,
+    rows: usize,
+    file: &str,
+) -> Result<Column, DataError> {
+    let field = metadata.schema().field(position);
+    let in_column = |error: DataError| match error {
+        DataError::Malformed(fault) => DataError::malformed(fault.file(file).column(field.name())),
+        other => other,
+    };
+    // Refused by type before it is decoded.
+    Column::new(field.name(), arrow::array::new_empty_array(field.data_type())).map_err(in_column)?;
+    let array = decode(bytes, metadata, position, rows).map_err(|error| in_column(damaged(error, file)))?;
+    Column::new(field.name(), array).map_err(in_column)
+}
+
+fn decode(
+    bytes: &Bytes,
+    metadata: &ArrowReaderMetadata,
+    position: usize,
+    rows: usize,
+) -> Result<ArrayRef, ParquetError> {
+    let field = metadata.schema().field(position);
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
+        .with_projection(ProjectionMask::roots(metadata.parquet_schema(), [position]))
+        // One batch is one array, which needs no copy to become the column.
+        .with_batch_size(rows.max(1))
+        .build()?;
+    let mut parts = Vec::new();
+    for batch in reader {
+        parts.push(batch?.column(0).clone());
+    }
+    let found: usize = parts.iter().map(|part| part.len()).sum();
+    if found != rows {
+        return Err(ParquetError::EOF(format!("expected {rows} rows, found {found}")));
+    }
+    Ok(match parts.len() {
+        0 => arrow::array::new_empty_array(field.data_type()),
+        1 => parts.remove(0),
+        _ => arrow::compute::concat(&parts.iter().map(|part| part.as_ref()).collect::<Vec<_>>())?,
+    })
+}
+
+fn damaged(error: ParquetError, file: &str) -> DataError {
+    let message = format!("expected a whole Parquet file, found it damaged or cut: {error}");
+    DataError::malformed(Fault::new("damaged_parquet", message).file(file))
+}

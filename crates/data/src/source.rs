@@ -1,0 +1,119 @@
+//! Where files lie: a local folder, or a prefix of an S3 bucket.
+
+mod bucket;
+mod folder;
+mod pattern;
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use self::bucket::Bucket;
+use self::folder::Folder;
+use crate::{DataError, Fault, Input, ReadOptions, file, union};
+
+/// A place that paths are relative to. Open it with [`Source::open`].
+#[derive(Debug)]
+pub struct Source(Root);
+
+#[derive(Debug)]
+enum Root {
+    Folder(Folder),
+    Bucket(Bucket),
+}
+
+/// What a path stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted<'a> {
+    /// A file, or a folder of files.
+    Named(&'a str),
+    /// All files that match.
+    Matching(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(path: &'a str) -> Self {
+        if path.contains(['*', '?', '[']) { Self::Matching(path) } else { Self::Named(path) }
+    }
+}
+
+impl Source {
+    /// Opens a folder, or `s3://bucket/prefix/`.
+    ///
+    /// For S3 the usual environment is read: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
+    /// `AWS_REGION`, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` (then addressed by path), container and web identity
+    /// credentials. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `Unreadable` (`not_found`) when the folder is not there, `Options` (`unknown_scheme`, `bad_url`) for other URLs.
+    pub fn open(source: &str) -> Result<Self, DataError> {
+        match source.split_once("://") {
+            Some(("s3" | "s3a", rest)) => Ok(Self(Root::Bucket(Bucket::open(rest)?))),
+            Some(("file", rest)) => Ok(Self(Root::Folder(Folder::open(Path::new(rest))?))),
+            Some((scheme, _)) => {
+                let fault = Fault::new(
+                    "unknown_scheme",
+                    format!("expected a folder or s3://bucket/prefix/, found {scheme}://"),
+                );
+                Err(DataError::options(fault))
+            }
+            None => Ok(Self(Root::Folder(Folder::open(Path::new(source))?))),
+        }
+    }
+
+    /// Reads a file, all files of a folder, or all files that match a pattern (`*`, `**`, `?`, `[..]`), as one table.
+    /// Files are taken in order of name; those whose names start with `.` or `_` are left out of folders and patterns.
+    ///
+    /// A bucket needs a tokio runtime around this call; a folder does not.
+    ///
+    /// # Errors
+    /// `Unreadable`: nothing there, or no access. `Malformed`: a file that cannot be read as what it is.
+    /// `Mismatch`: files of one folder that differ in columns or types. `Options`: no format.
+    pub async fn read(&self, path: &str, options: &ReadOptions) -> Result<Input, DataError> {
+        match &self.0 {
+            Root::Folder(folder) => read_folder(folder, path, options),
+            Root::Bucket(bucket) => read_bucket(bucket, path, options).await,
+        }
+    }
+}
+
+/// Reads a local path (file, folder or pattern), without an async runtime. Errors are those of [`Source::read`].
+pub fn read_local(path: &str, options: &ReadOptions) -> Result<Input, DataError> {
+    read_folder(&Folder::here(), path, options)
+}
+
+/// Reads a local path or an `s3://` URL (file, folder or pattern). Errors are those of [`Source::read`].
+pub async fn read(path: &str, options: &ReadOptions) -> Result<Input, DataError> {
+    match path.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+        Some((bucket, path)) => Source::open(&format!("s3://{bucket}/"))?.read(path, options).await,
+        None if path.contains("://") => Source::open(path)?.read("", options).await,
+        None => read_local(path, options),
+    }
+}
+
+/// Reads bytes already in memory as the file of that name: for tests, and for callers with their own transport.
+/// Errors are those of [`Source::read`].
+pub fn read_bytes(name: &str, bytes: impl Into<Bytes>, options: &ReadOptions) -> Result<Input, DataError> {
+    options.csv.check()?;
+    union::of_parts(vec![file::read(name, bytes.into(), options)?])
+}
+
+fn read_folder(folder: &Folder, path: &str, options: &ReadOptions) -> Result<Input, DataError> {
+    options.csv.check()?;
+    let mut parts = Vec::new();
+    for found in folder.find(Wanted::of(path))? {
+        let bytes = folder::bytes(&found)?;
+        parts.push(file::read(&found.display().to_string(), bytes, options)?);
+    }
+    union::of_parts(parts)
+}
+
+async fn read_bucket(bucket: &Bucket, path: &str, options: &ReadOptions) -> Result<Input, DataError> {
+    options.csv.check()?;
+    let mut parts = Vec::new();
+    for found in bucket.find(Wanted::of(path)).await? {
+        let bytes = bucket.bytes(&found).await?;
+        parts.push(file::read(&bucket.url(&found.location), bytes, options)?);
+    }
+    union::of_parts(parts)
+}

@@ -1,0 +1,162 @@
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::Wanted;
+use super::pattern::{PathPattern, is_hidden};
+use crate::{DataError, Fault};
+
+/// Folders deeper than this are taken for a loop of links.
+const DEEPEST: usize = 64;
+
+/// A local folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// # Errors
+    /// `Unreadable` (`not_found`, `unreadable`, `not_a_folder`).
+    pub(super) fn open(root: &Path) -> Result<Self, DataError> {
+        let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+        match fs::metadata(root) {
+            Ok(found) if found.is_dir() => Ok(Self { root: root.to_owned() }),
+            Ok(_) => Err(fault("not_a_folder", root, "expected a folder, found a file")),
+            Err(error) => Err(unreadable(root, &error)),
+        }
+    }
+
+    /// The folder that paths are relative to when none is named.
+    pub(super) fn here() -> Self {
+        Self { root: PathBuf::new() }
+    }
+
+    /// The files that a path stands for, by name; at least one.
+    pub(super) fn find(&self, wanted: Wanted<'_>) -> Result<Vec<PathBuf>, DataError> {
+        match wanted {
+            Wanted::Named(path) => self.named(path),
+            // A file may have brackets in its name.
+            Wanted::Matching(path) if self.root.join(path).is_file() => Ok(vec![self.root.join(path)]),
+            Wanted::Matching(path) => self.matching(path),
+        }
+    }
+
+    fn named(&self, path: &str) -> Result<Vec<PathBuf>, DataError> {
+        // Joined to nothing a path stays as it was written.
+        let path = if path.is_empty() { self.root.clone() } else { self.root.join(path) };
+        let found = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?;
+        if found.is_file() {
+            return Ok(vec![path]);
+        }
+        if !found.is_dir() {
+            return Err(fault("not_a_file", &path, "expected a file or a folder, found a device, pipe or socket"));
+        }
+        let mut files = Vec::new();
+        for (name, entry) in entries(&path)? {
+            if is_hidden(&name) {
+                continue;
+            }
+            if fs::metadata(&entry).map_err(|error| unreadable(&entry, &error))?.is_dir() {
+                let message = "expected a folder of files, found a folder in it";
+                let fault = Fault::new("folder_in_folder", message).file(entry.display().to_string());
+                return Err(DataError::unreadable(
+                    fault.hint("name the files by a pattern, such as folder/**/*.parquet"),
+                ));
+            }
+            files.push(entry);
+        }
+        if files.is_empty() {
+            return Err(fault("no_files", &path, "expected a folder of files, found none in it"));
+        }
+        Ok(files)
+    }
+
+    fn matching(&self, path: &str) -> Result<Vec<PathBuf>, DataError> {
+        let pattern = PathPattern::new(path)?;
+        let mut files = Vec::new();
+        self.walk(&pattern, &pattern.base, &mut files, 0)?;
+        if files.is_empty() {
+            return Err(fault("no_files", &self.root.join(path), "expected files that match, found none"));
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Collects what matches under a folder, given with its closing slash as in the pattern.
+    fn walk(
+        &self,
+        pattern: &PathPattern,
+        under: &str,
+        files: &mut Vec<PathBuf>,
+        depth: usize,
+    ) -> Result<(), DataError> {
+        let folder = if under.is_empty() && self.root.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            self.root.join(under)
+        };
+        if depth > DEEPEST {
+            return Err(fault("too_deep", &folder, "expected at most 64 folders within each other, found more"));
+        }
+        for (name, entry) in entries(&folder)? {
+            let path = format!("{under}{name}");
+            match fs::metadata(&entry) {
+                Ok(found) if found.is_dir() && !name.starts_with('.') => {
+                    self.walk(pattern, &format!("{path}/"), files, depth + 1)?;
+                }
+                Ok(found) if found.is_file() && pattern.matches(&path) => files.push(self.root.join(path)),
+                // Neither folder nor file, or a link to nowhere: a pattern passes over it.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name and path of what is in a folder, by name.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let entry = entry.map_err(|error| unreadable(folder, &error))?;
+        entries.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The bytes of a file.
+pub(super) fn bytes(path: &Path) -> Result<Bytes, DataError> {
+    fs::read(path).map(Bytes::from).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> DataError {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let fault =
+                Fault::new("not_found", "expected a file or folder, found nothing").file(path.display().to_string());
+            DataError::unreadable(match beside(path) {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            })
+        }
+        _ => fault("unreadable", path, &format!("cannot be read: {error}")),
+    }
+}
+
+/// What there is where something was not found.
+fn beside(path: &Path) -> Option<String> {
+    let parent = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
+    let names: Vec<String> = entries(parent).ok()?.into_iter().map(|(name, _)| name).collect();
+    let parent = parent.display();
+    Some(format!(
+        "`{parent}` holds {}",
+        crate::table::listed(names.iter().map(String::as_str).filter(|name| !is_hidden(name)))
+    ))
+}
+
+fn fault(code: &'static str, path: &Path, message: &str) -> DataError {
+    DataError::unreadable(Fault::new(code, message).file(path.display().to_string()))
+}
