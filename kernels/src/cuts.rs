@@ -14,7 +14,7 @@ pub const MISSING: u8 = 255;
 /// for the rest. A cut lies half-way between the neighbouring values.
 pub fn find_cuts(mut sample: Vec<f32>, max_bins: u32) -> Vec<f32> {
     sample.retain(|value| !value.is_nan());
-    sample.sort_unstable_by(f32::total_cmp);
+    sort(&mut sample);
     let runs = runs_of(&sample);
     let last_of_bin = if runs.len() <= max_bins as usize {
         (0..runs.len()).collect()
@@ -22,6 +22,34 @@ pub fn find_cuts(mut sample: Vec<f32>, max_bins: u32) -> Vec<f32> {
         fill_bins(&runs, sample.len() as u64, max_bins)
     };
     last_of_bin.iter().filter(|&&i| i + 1 < runs.len()).map(|&i| between(runs[i].0, runs[i + 1].0)).collect()
+}
+
+/// Sorts by value, without comparisons: three passes over eleven bits each of a key in the order of the numbers.
+fn sort(values: &mut Vec<f32>) {
+    const BITS: u32 = 11;
+    const RADIX: usize = 1 << BITS;
+    if values.len() < RADIX {
+        return values.sort_unstable_by(f32::total_cmp);
+    }
+    let mut keys: Vec<u32> = values.iter().map(|&value| key(value)).collect();
+    let mut spare = vec![0; keys.len()];
+    for shift in [0, BITS, 2 * BITS] {
+        let digit = |key: u32| (key >> shift) as usize & (RADIX - 1);
+        let mut places = [0usize; RADIX];
+        keys.iter().for_each(|&key| places[digit(key)] += 1);
+        let mut sum = 0;
+        for place in &mut places {
+            sum += std::mem::replace(place, sum);
+        }
+        for &key in &keys {
+            spare[places[digit(key)]] = key;
+            places[digit(key)] += 1;
+        }
+        std::mem::swap(&mut keys, &mut spare);
+    }
+    for (value, key) in values.iter_mut().zip(keys) {
+        *value = f32::from_bits(key ^ if key >> 31 == 1 { 1 << 31 } else { u32::MAX });
+    }
 }
 
 /// Distinct values in order, with how often they occur. `-0.0` and `0.0` are one.
@@ -71,25 +99,77 @@ fn fill_bins(runs: &[(f32, u64)], total: u64, max_bins: u32) -> Vec<usize> {
 /// Half-way from `a` to the next value `b`: at least `a`, and below `b`.
 fn between(a: f32, b: f32) -> f32 {
     let middle = (f64::from(a) * 0.5 + f64::from(b) * 0.5) as f32;
-    if middle >= b || middle < a { a } else { middle }
+    (if middle >= b || middle < a { a } else { middle }) + 0.0
 }
 
-/// Writes the bin of every value into `out[i * stride]`.
-pub fn assign_bins(cuts: &[f32], values: &[f32], out: &mut [u8], stride: usize) {
-    debug_assert!(cuts.len() < MAX_BINS as usize, "one bin more than cuts, and one for missing values");
-    // Padded to a power of two with infinities, the search has no branches and a fixed number of steps.
-    let mut padded = [f32::INFINITY; 256];
-    padded[..cuts.len()].copy_from_slice(cuts);
-    let first_step = cuts.len().next_power_of_two();
-    for (i, &value) in values.iter().enumerate() {
-        let (mut bin, mut step) = (0, first_step);
-        while step > 0 {
-            let probe = padded[(bin + step - 1) & 255];
-            bin += if value > probe { step } else { 0 };
-            step >>= 1;
+/// Finds bins: the top bits of a value's key say which cuts can lie around it, mostly none or one.
+pub struct BinFinder {
+    /// Ends in infinities, so that looking past the last cut needs no check.
+    cuts: Vec<f32>,
+    /// For each cell of keys, how many cuts lie in cells before it.
+    below: Vec<u8>,
+    /// The key of the first cut, and by how much keys are shifted to be cells.
+    first_key: u32,
+    shift: u32,
+    /// The most cuts in one cell.
+    steps: usize,
+}
+
+/// At most this many cells, so that they stay in the first-level cache.
+const CELLS_BITS: u32 = 13;
+
+impl BinFinder {
+    /// For cuts in order, at most 254 of them.
+    pub fn new(cuts: &[f32]) -> Self {
+        debug_assert!(cuts.len() < MAX_BINS as usize, "one bin more than cuts, and one for missing values");
+        let keys: Vec<u32> = cuts.iter().map(|&cut| key(cut)).collect();
+        let (first_key, last_key) = (keys.first().copied().unwrap_or(0), keys.last().copied().unwrap_or(0));
+        let shift = (32 - (last_key - first_key).leading_zeros()).saturating_sub(CELLS_BITS);
+        let cell = |key: u32| ((key - first_key) >> shift) as usize;
+        let mut below = vec![0u8; cell(last_key) + 2];
+        keys.iter().for_each(|&key| below[cell(key) + 1] += 1);
+        let steps = below.iter().copied().max().unwrap_or(0).into();
+        for i in 1..below.len() {
+            below[i] += below[i - 1];
         }
-        out[i * stride] = if value.is_nan() { MISSING } else { bin as u8 };
+        let cuts = cuts.iter().copied().chain(std::iter::repeat_n(f32::INFINITY, steps)).collect();
+        Self { cuts, below, first_key, shift, steps }
     }
+
+    /// Writes the bin of every value into `out[i * stride]`.
+    pub fn assign(&self, values: &[f32], out: &mut [u8], stride: usize) {
+        match self.steps {
+            0 => self.assign_in(values, out, stride, |_, _| 0),
+            1 => self.assign_in(values, out, stride, |value, cuts| usize::from(value > cuts[0])),
+            2 => self.assign_in(values, out, stride, |value, cuts| {
+                usize::from(value > cuts[0]) + usize::from(value > cuts[1])
+            }),
+            3 => self.assign_in(values, out, stride, |value, cuts| {
+                usize::from(value > cuts[0]) + usize::from(value > cuts[1]) + usize::from(value > cuts[2])
+            }),
+            _ => self.assign_in(values, out, stride, |value, cuts| cuts.partition_point(|&cut| value > cut)),
+        }
+    }
+
+    /// `count(value, cuts)`: how many of the cuts of its cell are below it.
+    #[inline(always)]
+    fn assign_in(&self, values: &[f32], out: &mut [u8], stride: usize, count: impl Fn(f32, &[f32]) -> usize) {
+        let last = self.below.len() - 1;
+        for (i, &value) in values.iter().enumerate() {
+            let key = key(value);
+            let cell = (key.saturating_sub(self.first_key) >> self.shift) as usize;
+            let start = usize::from(self.below[cell.min(last)]);
+            let bin = start + count(value, &self.cuts[start..start + self.steps]);
+            out[i * stride] = if value.is_nan() { MISSING } else { bin as u8 };
+        }
+    }
+}
+
+/// A number that is ordered as the values are (both zeros have the same): negative ones with all bits turned, the others
+/// with the sign turned.
+fn key(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    bits ^ ((bits as i32 >> 31) as u32 | 1 << 31)
 }
 
 #[cfg(test)]
@@ -119,7 +199,7 @@ mod tests {
             prop_assert!(cuts.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert!(cuts.len() < max_bins as usize);
             let mut out = vec![0; values.len()];
-            assign_bins(&cuts, &values, &mut out, 1);
+            BinFinder::new(&cuts).assign(&values, &mut out, 1);
             for (value, found) in values.iter().zip(out) {
                 prop_assert_eq!(bin(&cuts, *value), found);
             }
@@ -135,6 +215,19 @@ mod tests {
             for (i, value) in distinct.iter().enumerate() {
                 prop_assert_eq!(bin(&cuts, *value) as usize, i);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sorts_as_comparisons_do(values in proptest::collection::vec(any::<f32>(), 2000..2200)) {
+            let mut values: Vec<f32> = values.into_iter().filter(|x| !x.is_nan()).map(|x| x + 0.0).collect();
+            values.extend([0.0, f32::MIN, f32::MAX, f32::MIN_POSITIVE]);
+            let mut expected = values.clone();
+            expected.sort_by(f32::total_cmp);
+            sort(&mut values);
+            let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&values), bits(&expected));
         }
     }
 

@@ -13,7 +13,7 @@ use crate::permutation::{Permutation, mix};
 use crate::philox::{Purpose, philox};
 use crate::records::Records;
 use crate::scan::{Chosen, NodeRows, Rules, Scratch, best_split};
-use crate::tally::{Counts, Pair, Tally, View, Weights};
+use crate::tally::{AHEAD, Counts, Pair, Tally, View, Weights, prefetch};
 use crate::tree::{Node, Tree, partition};
 
 /// How the samples of a tree weigh.
@@ -225,8 +225,8 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         let mut bytes = Vec::with_capacity(rows.len() * view.stride);
         let mut row_weights = Vec::with_capacity(if view.weights.is_empty() { 0 } else { rows.len() });
         for i in 0..rows.len() {
-            if let Some(&next) = rows.get(i + 16) {
-                crate::tally::prefetch(view, next);
+            if let Some(&next) = rows.get(i + AHEAD) {
+                prefetch(view, next);
             }
             let entry = rows[i];
             bytes.extend_from_slice(view.record(entry));

@@ -7,9 +7,12 @@ mod entropy;
 mod frontier;
 mod grow;
 mod impurity;
+mod pairs;
 mod permutation;
 mod philox;
 mod records;
+#[cfg(test)]
+mod reference;
 mod scan;
 mod tally;
 mod traverse;

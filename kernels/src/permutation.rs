@@ -1,14 +1,16 @@
 //! A keyed permutation of `0..n` of which each place is computed alone, without memory: a Feistel network over the next
-//! even power of two, walked until it falls into the range (Black and Rogaway, "Ciphers with arbitrary finite domains",
+//! power of two, walked until it falls into the range (Black and Rogaway, "Ciphers with arbitrary finite domains",
 //! CT-RSA 2002).
 
-const ROUNDS: u32 = 6;
+/// Each round mixes both halves.
+const ROUNDS: u32 = 4;
 
 /// A permutation of `0..n`.
 #[derive(Debug, Clone, Copy)]
 pub struct Permutation {
     n: u32,
-    half_bits: u32,
+    left_bits: u32,
+    right_bits: u32,
     key: [u32; 4],
 }
 
@@ -16,7 +18,7 @@ impl Permutation {
     /// The permutation of `0..n` that `key` names.
     pub fn new(n: u32, key: [u32; 4]) -> Self {
         let bits = 32 - n.saturating_sub(1).leading_zeros();
-        Self { n, half_bits: bits.div_ceil(2).max(1), key }
+        Self { n, left_bits: bits / 2, right_bits: bits - bits / 2, key }
     }
 
     /// What stands at place `k < n`.
@@ -30,13 +32,14 @@ impl Permutation {
     }
 
     fn step(&self, value: u32) -> u32 {
-        let mask = (1 << self.half_bits) - 1;
-        let (mut left, mut right) = (value >> self.half_bits, value & mask);
+        let (mut left, mut right) = (value >> self.right_bits, value & ((1 << self.right_bits) - 1));
         for round in 0..ROUNDS {
-            let key = self.key[(round % 4) as usize].wrapping_add(round.wrapping_mul(0x9E37_79B9));
-            (left, right) = (right, left ^ (mix(right ^ key) & mask));
+            let key =
+                |half: u32| self.key[(2 * round + half) as usize % 4].wrapping_add(round.wrapping_mul(0x9E37_79B9));
+            left ^= mix(right ^ key(0)) & ((1 << self.left_bits) - 1);
+            right ^= mix(left ^ key(1)) & ((1 << self.right_bits) - 1);
         }
-        left << self.half_bits | right
+        left << self.right_bits | right
     }
 }
 

@@ -24,39 +24,30 @@ fn key(seed: u64) -> [u32; 2] {
 
 /// Four words for the counter `(index, tree, node, purpose)`.
 pub fn philox(seed: u64, index: u32, tree: u32, node: u32, purpose: Purpose) -> [u32; 4] {
-    let [words] = lanes([[index, tree, node, purpose as u32]], key(seed));
-    words
+    columns([index], [tree], [node], [purpose as u32], key(seed)).map(|[word]| word)
 }
 
-/// `N` independent counters at once: the loop over lanes is what the compiler turns into vector code.
+/// `N` counters at once, given and returned word by word: the loop over lanes becomes vector code.
 #[inline(always)]
-fn lanes<const N: usize>(counters: [[u32; 4]; N], mut key: [u32; 2]) -> [[u32; 4]; N] {
-    let mut c: [[u32; N]; 4] = [[0; N]; 4];
-    for lane in 0..N {
-        for word in 0..4 {
-            c[word][lane] = counters[lane][word];
-        }
-    }
+fn columns<const N: usize>(
+    mut c0: [u32; N],
+    mut c1: [u32; N],
+    mut c2: [u32; N],
+    mut c3: [u32; N],
+    mut key: [u32; 2],
+) -> [[u32; N]; 4] {
     for _ in 0..ROUNDS {
-        let mut next = [[0; N]; 4];
         for lane in 0..N {
-            let a = u64::from(MULTIPLIERS[0]) * u64::from(c[0][lane]);
-            let b = u64::from(MULTIPLIERS[1]) * u64::from(c[2][lane]);
-            next[0][lane] = (b >> 32) as u32 ^ c[1][lane] ^ key[0];
-            next[1][lane] = b as u32;
-            next[2][lane] = (a >> 32) as u32 ^ c[3][lane] ^ key[1];
-            next[3][lane] = a as u32;
+            let a = u64::from(MULTIPLIERS[0]) * u64::from(c0[lane]);
+            let b = u64::from(MULTIPLIERS[1]) * u64::from(c2[lane]);
+            c0[lane] = (b >> 32) as u32 ^ c1[lane] ^ key[0];
+            c1[lane] = b as u32;
+            c2[lane] = (a >> 32) as u32 ^ c3[lane] ^ key[1];
+            c3[lane] = a as u32;
         }
-        c = next;
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    let mut out = [[0; 4]; N];
-    for lane in 0..N {
-        for word in 0..4 {
-            out[lane][word] = c[word][lane];
-        }
-    }
-    out
+    [c0, c1, c2, c3]
 }
 
 /// Calls `draw` with the draws `0..count` of a tree, each uniform in `0..below`: 64 random bits, times `below`, high part.
@@ -65,25 +56,70 @@ fn lanes<const N: usize>(counters: [[u32; 4]; N], mut key: [u32; 2]) -> [[u32; 4
 /// When `below` is zero.
 pub fn draws_below(seed: u64, tree: u32, purpose: Purpose, count: u64, below: u32, mut draw: impl FnMut(u32)) {
     assert!(below > 0, "a draw needs a range");
-    const LANES: usize = 8;
-    let key = key(seed);
-    let per_block = 2 * LANES as u64;
+    let mut draws = [0; DRAWS];
     let mut done = 0;
     while done < count {
-        let first = done / 2;
-        // The upper half of the index goes into the node's word: no tree draws twice from one counter.
-        let counters: [[u32; 4]; LANES] = std::array::from_fn(|lane| {
-            let index = first + lane as u64;
-            [index as u32, tree, (index >> 32) as u32, purpose as u32]
-        });
-        let left = (count - done).min(per_block) as usize;
-        let words = lanes(counters, key);
-        for i in 0..left {
-            let block = words[i / 2];
-            let (high, low) = if i % 2 == 0 { (block[0], block[1]) } else { (block[2], block[3]) };
-            draw(scale(high, low, below));
-        }
+        fill(key(seed), done / 2, tree, purpose, below, &mut draws);
+        let left = (count - done).min(DRAWS as u64) as usize;
+        draws[..left].iter().for_each(|&value| draw(value));
         done += left as u64;
+    }
+}
+
+/// Draws made at once.
+const DRAWS: usize = 256;
+
+/// The draws of the blocks from `first` on, two a block, in the fastest way that this machine has. All ways are the same
+/// integers.
+fn fill(key: [u32; 2], first: u64, tree: u32, purpose: Purpose, below: u32, out: &mut [u32; DRAWS]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+        fn fill_avx512(key: [u32; 2], first: u64, tree: u32, purpose: Purpose, below: u32, out: &mut [u32; DRAWS]) {
+            fill_with::<16>(key, first, tree, purpose, below, out);
+        }
+        #[target_feature(enable = "avx2")]
+        fn fill_avx2(key: [u32; 2], first: u64, tree: u32, purpose: Purpose, below: u32, out: &mut [u32; DRAWS]) {
+            fill_with::<8>(key, first, tree, purpose, below, out);
+        }
+        let wide = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        if wide {
+            // SAFETY: the features were just detected.
+            return unsafe { fill_avx512(key, first, tree, purpose, below, out) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was just detected.
+            return unsafe { fill_avx2(key, first, tree, purpose, below, out) };
+        }
+    }
+    fill_with::<4>(key, first, tree, purpose, below, out);
+}
+
+#[inline(always)]
+fn fill_with<const N: usize>(
+    key: [u32; 2],
+    first: u64,
+    tree: u32,
+    purpose: Purpose,
+    below: u32,
+    out: &mut [u32; DRAWS],
+) {
+    for (i, out) in out.chunks_exact_mut(2 * N).enumerate() {
+        let block = first + (i * N) as u64;
+        // The upper half of the index goes into the node's word: no tree draws twice from one counter.
+        let words = columns(
+            std::array::from_fn(|lane| (block + lane as u64) as u32),
+            [tree; N],
+            std::array::from_fn(|lane| ((block + lane as u64) >> 32) as u32),
+            [purpose as u32; N],
+            key,
+        );
+        for lane in 0..N {
+            out[2 * lane] = scale(words[0][lane], words[1][lane], below);
+            out[2 * lane + 1] = scale(words[2][lane], words[3][lane], below);
+        }
     }
 }
 
@@ -103,7 +139,7 @@ mod tests {
     /// The known answers of the paper's reference implementation (Random123, `kat_vectors`).
     #[test]
     fn known_answers() {
-        let one = |counter, key| lanes([counter], key)[0];
+        let one = |c: [u32; 4], key| columns([c[0]], [c[1]], [c[2]], [c[3]], key).map(|[word]| word);
         assert_eq!(one([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
         assert_eq!(one([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         assert_eq!(
@@ -118,6 +154,15 @@ mod tests {
             let wide = (u128::from(high) << 32 | u128::from(low)) * u128::from(below) >> 64;
             prop_assert_eq!(u128::from(scale(high, low, below)), wide);
         }
+    }
+
+    #[test]
+    fn every_width_draws_the_same() {
+        let (mut a, mut b, mut c) = ([0; DRAWS], [0; DRAWS], [0; DRAWS]);
+        fill(key(9), u64::from(u32::MAX) - 40, 5, Purpose::Bootstrap, 12_345, &mut a);
+        fill_with::<4>(key(9), u64::from(u32::MAX) - 40, 5, Purpose::Bootstrap, 12_345, &mut b);
+        fill_with::<16>(key(9), u64::from(u32::MAX) - 40, 5, Purpose::Bootstrap, 12_345, &mut c);
+        assert!(a == b && b == c);
     }
 
     #[test]

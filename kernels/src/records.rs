@@ -4,7 +4,7 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use crate::cuts::{MAX_BINS, assign_bins, find_cuts};
+use crate::cuts::{BinFinder, MAX_BINS, MISSING, find_cuts};
 use crate::philox::{Purpose, draws_below};
 
 /// Rows that the cuts of a feature are made from; more do not move them visibly.
@@ -82,17 +82,25 @@ impl Records {
     }
 
     fn fill(&mut self, columns: &[&[f32]], y: &[u32]) {
-        let (stride, bins, rows) = (self.stride, &self.bins, self.rows);
+        let (stride, rows) = (self.stride, self.rows);
+        let finders: Vec<Option<BinFinder>> = self
+            .bins
+            .iter()
+            .map(|bins| match bins {
+                Bins::Number { cuts } => Some(BinFinder::new(cuts)),
+                Bins::Category { .. } => None,
+            })
+            .collect();
         let bytes = as_bytes_mut(&mut self.lines);
         bytes[..rows * stride].par_chunks_mut(BLOCK_ROWS * stride).enumerate().for_each(|(block, records)| {
             let first = block * BLOCK_ROWS;
             let last = first + records.len() / stride;
             for (j, column) in columns.iter().enumerate() {
-                match &bins[j] {
-                    Bins::Number { cuts } => assign_bins(cuts, &column[first..last], &mut records[j..], stride),
-                    Bins::Category { .. } => {
+                match &finders[j] {
+                    Some(finder) => finder.assign(&column[first..last], &mut records[j..], stride),
+                    None => {
                         for (record, &code) in records.chunks_exact_mut(stride).zip(&column[first..last]) {
-                            record[j] = if code.is_nan() { crate::cuts::MISSING } else { code as u8 };
+                            record[j] = if code.is_nan() { MISSING } else { code as u8 };
                         }
                     }
                 }

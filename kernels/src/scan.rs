@@ -7,12 +7,12 @@
 //!
 //! Of equal splits the one with the lower feature wins, then missing values on the right, then the shorter prefix.
 
-use crate::bootstrap::Entry;
+use crate::bootstrap::{Entry, draws_of, row_of};
 use crate::cuts::MISSING;
-use crate::impurity::{Criterion, MAX_WEIGHT, Score, estimate, is_near};
+use crate::impurity::{Criterion, Score, estimate, is_near};
+use crate::pairs::{EXACT_IN_F64, estimate_prefixes};
 use crate::records::Bins;
 use crate::tally::{BINS, Tally, View, accumulate};
-use crate::wide::compare_products;
 
 /// The rows of a node, and their sums.
 #[derive(Clone, Copy)]
@@ -74,16 +74,25 @@ const FEW_ROWS: usize = 160;
 /// Memory of one thread, kept from node to node.
 pub struct Scratch<T: Tally> {
     slots: Vec<T::Slot>,
+    buffers: Buffers,
+}
+
+/// The part of it that does not depend on the layout.
+#[derive(Default)]
+struct Buffers {
     left: Vec<u64>,
     right: Vec<u64>,
-    side: Vec<u64>,
-    present: Vec<u8>,
+    scaled: Vec<u64>,
+    missing: Vec<u64>,
+    /// The bins that occur, in the order of the candidates.
+    order: Vec<u8>,
+    pairs: Vec<u64>,
     estimates: Vec<f64>,
 }
 
 impl<T: Tally> Scratch<T> {
     pub fn new() -> Self {
-        Self { slots: vec![], left: vec![], right: vec![], side: vec![], present: vec![], estimates: vec![0.0; BINS] }
+        Self { slots: vec![], buffers: Buffers::default() }
     }
 }
 
@@ -105,57 +114,49 @@ pub fn best_split<T: Tally>(
     scratch: &mut Scratch<T>,
 ) -> Option<Chosen> {
     let each = BINS * tally.width();
+    let Scratch { slots, buffers } = scratch;
     let mut best = None;
     if node.rows.len() < FEW_ROWS {
-        // Kept all zero between nodes: only what was touched is cleared.
-        scratch.slots.resize(each.max(scratch.slots.len()), T::Slot::default());
+        // All zero between nodes: only what was touched is cleared.
+        slots.resize(each.max(slots.len()), T::Slot::default());
         for &feature in features {
-            let mut slots = std::mem::take(&mut scratch.slots);
-            sum_few(tally, node, feature, &mut slots[..each], &mut scratch.present);
-            let mut scan = Scan { tally, rules, node, feature, slots: &slots[..each], best: &mut best };
-            scan.candidates(scratch);
+            let slots = &mut slots[..each];
             let width = tally.width();
-            for &bin in &scratch.present {
+            sum_few(tally, node, feature, slots, &mut buffers.order);
+            Scan { tally, rules, node, feature, slots, best: &mut best }.few(buffers);
+            for bin in buffers.order.iter().copied().chain([MISSING]) {
                 slots[bin as usize * width..][..width].fill(T::Slot::default());
             }
-            slots[MISSING as usize * width..][..width].fill(T::Slot::default());
-            scratch.slots = slots;
         }
     } else {
-        let mut slots = std::mem::take(&mut scratch.slots);
         slots.clear();
         slots.resize(each * features.len(), T::Slot::default());
-        accumulate(tally, node.view, node.rows, features, &mut slots);
+        accumulate(tally, node.view, node.rows, features, slots);
         for (&feature, slots) in features.iter().zip(slots.chunks_exact(each)) {
-            let mut scan = Scan { tally, rules, node, feature, slots, best: &mut best };
-            if !scan.two_classes(scratch) {
-                scan.list_present(&mut scratch.present);
-                scan.candidates(scratch);
-            }
+            Scan { tally, rules, node, feature, slots, best: &mut best }.all(buffers);
         }
         slots.clear();
-        scratch.slots = slots;
     }
     best.map(|best| best.chosen)
 }
 
 /// Sums the rows of a small node for one feature, and lists the bins that occur, in order, without that of missing values.
-fn sum_few<T: Tally>(tally: T, node: NodeRows<'_>, feature: u32, slots: &mut [T::Slot], present: &mut Vec<u8>) {
+fn sum_few<T: Tally>(tally: T, node: NodeRows<'_>, feature: u32, slots: &mut [T::Slot], order: &mut Vec<u8>) {
     let width = tally.width();
+    let view = node.view;
     let mut seen = [0u64; 4];
     for &entry in node.rows {
-        let record = node.view.record(entry);
+        let record = view.record(entry);
         let bin = record[feature as usize];
         seen[bin as usize / 64] |= 1 << (bin % 64);
-        let weight = node.view.weights.get(crate::bootstrap::row_of(entry) as usize).copied().unwrap_or(0);
-        let class = record[node.view.stride - 1];
-        tally.add(&mut slots[bin as usize * width..][..width], class, crate::bootstrap::draws_of(entry), weight);
+        let weight = if view.weights.is_empty() { 0 } else { view.weights[row_of(entry) as usize] };
+        tally.add(&mut slots[bin as usize * width..][..width], record[view.stride - 1], draws_of(entry), weight);
     }
     seen[3] &= !(1 << 63);
-    present.clear();
+    order.clear();
     for (word, bits) in seen.iter_mut().enumerate() {
         while *bits != 0 {
-            present.push((word * 64) as u8 + bits.trailing_zeros() as u8);
+            order.push((word * 64) as u8 + bits.trailing_zeros() as u8);
             *bits &= *bits - 1;
         }
     }
@@ -171,211 +172,178 @@ struct Scan<'a, 'b, T: Tally> {
     best: &'b mut Option<Best>,
 }
 
-impl<T: Tally> Scan<'_, '_, T> {
+impl<'a, T: Tally> Scan<'a, '_, T> {
     fn slots_of(&self, bin: u8) -> &[T::Slot] {
         let width = self.tally.width();
         &self.slots[bin as usize * width..][..width]
     }
 
-    fn list_present(&self, present: &mut Vec<u8>) {
-        let empty = T::Slot::default();
-        present.clear();
-        present.extend((0..MISSING).filter(|&bin| self.slots_of(bin).iter().any(|slot| *slot != empty)));
+    fn is_category(&self) -> bool {
+        matches!(self.rules.bins[self.feature as usize], Bins::Category { .. })
     }
 
-    /// Every candidate over the bins in `scratch.present`, which are in order.
-    fn candidates(&mut self, scratch: &mut Scratch<T>) {
-        let classes = self.node.weights.len();
-        let mut present = std::mem::take(&mut scratch.present);
-        let is_category = matches!(self.rules.bins[self.feature as usize], Bins::Category { .. });
-        if is_category {
-            self.order_by_share(&mut present, scratch);
+    /// All candidates, over the bins that `buffers.order` lists in their own order.
+    fn few(&mut self, buffers: &mut Buffers) {
+        if self.is_category() {
+            self.order_by_share(buffers);
         }
-        scratch.side.clear();
-        scratch.side.resize(classes, 0);
-        let missing = self.tally.read(self.slots_of(MISSING), &mut scratch.side);
+        match self.as_pairs() {
+            Some(pairs) => {
+                let mut listed = std::mem::take(&mut buffers.pairs);
+                listed.clear();
+                listed.extend(buffers.order.iter().map(|&bin| pairs[bin as usize]));
+                self.offer_pairs(&listed, pairs[MISSING as usize], buffers);
+                buffers.pairs = listed;
+            }
+            None => self.offer_all(buffers),
+        }
+    }
+
+    /// All candidates of a whole histogram.
+    fn all(&mut self, buffers: &mut Buffers) {
+        let empty = T::Slot::default();
+        let bins = self.rules.bins[self.feature as usize].len() as u8;
+        match self.as_pairs() {
+            Some(pairs) if !self.is_category() => {
+                // Empty bins repeat the candidate before them, and are passed over when it comes to the best.
+                buffers.order.clear();
+                buffers.order.extend(0..bins);
+                self.offer_pairs(&pairs[..bins as usize], pairs[MISSING as usize], buffers);
+            }
+            _ => {
+                buffers.order.clear();
+                buffers.order.extend((0..bins).filter(|&bin| self.slots_of(bin).iter().any(|slot| *slot != empty)));
+                self.few(buffers);
+            }
+        }
+    }
+
+    /// The histogram as counts of two classes, where estimates may be made from those alone.
+    fn as_pairs(&self) -> Option<&'a [u64]> {
+        let plain = self.rules.criterion == Criterion::Gini && self.rules.multipliers == [1, 1];
+        if plain && self.node.count < EXACT_IN_F64 { self.tally.as_pairs(self.slots) } else { None }
+    }
+
+    /// Orders the levels by the share of one class, exactly; equal shares by level.
+    fn order_by_share(&self, buffers: &mut Buffers) {
+        let (weights, multipliers) = (self.node.weights, self.rules.multipliers);
+        let class = if weights.len() == 2 {
+            1
+        } else {
+            let heaviest = (0..weights.len()).max_by_key(|&c| (weights[c] * multipliers[c], std::cmp::Reverse(c)));
+            heaviest.unwrap_or(0)
+        };
+        let mut shares = [(0u64, 0u64); BINS];
+        let sums = &mut buffers.left;
+        for &bin in &buffers.order {
+            sums.clear();
+            sums.resize(weights.len(), 0);
+            self.tally.read(self.slots_of(bin), sums);
+            let sum: u64 = sums.iter().zip(multipliers).map(|(weight, by)| weight * by).sum();
+            // A level that weighs nothing has a share of 0.
+            shares[bin as usize] = (sums[class] * multipliers[class], sum.max(1));
+        }
+        // Sums are below 2^31, so their products are below 2^62.
+        buffers.order.sort_unstable_by(|&a, &b| {
+            let ((a_part, a_sum), (b_part, b_sum)) = (shares[a as usize], shares[b as usize]);
+            (a_part * b_sum).cmp(&(b_part * a_sum)).then(a.cmp(&b))
+        });
+    }
+
+    /// Every candidate, one by one.
+    fn offer_all(&mut self, buffers: &mut Buffers) {
+        let classes = self.node.weights.len();
+        buffers.missing.clear();
+        buffers.missing.resize(classes, 0);
+        let missing = self.tally.read(self.slots_of(MISSING), &mut buffers.missing);
         for missing_left in [false, true] {
             if missing_left && missing == 0 {
                 break;
             }
-            scratch.left.clear();
-            scratch.left.resize(classes, 0);
+            let mut left = std::mem::take(&mut buffers.left);
+            left.clear();
+            left.resize(classes, 0);
             let mut count = 0;
             if missing_left {
-                scratch.left.copy_from_slice(&scratch.side);
+                left.copy_from_slice(&buffers.missing);
                 count = missing;
             }
-            // The whole order on the left leaves the right to the missing values, where there are any.
-            let prefixes = if missing == 0 { present.len().saturating_sub(1) } else { present.len() };
-            for length in 1..=prefixes {
-                count += self.tally.read(self.slots_of(present[length - 1]), &mut scratch.left);
-                if count < self.rules.min_leaf || self.node.count - count < self.rules.min_leaf {
-                    continue;
+            for length in 1..=buffers.order.len() {
+                count += self.tally.read(self.slots_of(buffers.order[length - 1]), &mut left);
+                // The whole order on the left leaves the right to the missing values, where there are any.
+                if count >= self.rules.min_leaf && self.node.count - count >= self.rules.min_leaf {
+                    self.offer(length, count, missing_left, &left, buffers);
                 }
-                let order = u32::from(missing_left) << 16 | length as u32;
-                let cut =
-                    |present: &[u8]| if is_category { set_of(&present[..length]) } else { between(present, length) };
-                self.offer(order, count, &present, cut, missing_left, &scratch.left, &mut scratch.right);
             }
+            buffers.left = left;
         }
-        if is_category {
-            present.sort_unstable();
-        }
-        scratch.present = present;
     }
 
-    /// Orders the levels by the share of one class, exactly; equal shares by level.
-    fn order_by_share(&self, present: &mut [u8], scratch: &mut Scratch<T>) {
-        let weights = self.node.weights;
-        let multiplier = self.rules.multipliers;
-        let class = if weights.len() == 2 {
-            1
-        } else {
-            let heaviest = (0..weights.len()).max_by_key(|&c| (weights[c] * multiplier[c], std::cmp::Reverse(c)));
-            heaviest.unwrap_or(0)
-        };
-        let mut shares = [(0u64, 0u64); BINS];
-        for &bin in present.iter() {
-            scratch.side.clear();
-            scratch.side.resize(weights.len(), 0);
-            self.tally.read(self.slots_of(bin), &mut scratch.side);
-            let sum = scratch.side.iter().zip(multiplier).map(|(weight, by)| weight * by).sum();
-            shares[bin as usize] = (scratch.side[class] * multiplier[class], sum);
+    /// Every candidate of two classes: estimates in vector code, then the few that are near the largest exactly.
+    /// `pairs[i]` belongs to bin `order[i]`, and may be zero.
+    fn offer_pairs(&mut self, pairs: &[u64], missing: u64, buffers: &mut Buffers) {
+        for missing_left in [false, true] {
+            if missing_left && missing == 0 {
+                break;
+            }
+            let start = if missing_left { missing } else { 0 };
+            let mut estimates = std::mem::take(&mut buffers.estimates);
+            estimates.resize(pairs.len(), 0.0);
+            let largest = estimate_prefixes(pairs, start, self.node.weights, self.rules.min_leaf, &mut estimates);
+            let beaten = |best: &Best| largest < best.estimate && !is_near(largest, best.estimate);
+            if largest >= 0.0 && !self.best.as_ref().is_some_and(beaten) {
+                let mut sum = start;
+                for (i, &pair) in pairs.iter().enumerate() {
+                    sum += pair;
+                    if pair != 0 && (estimates[i] == largest || is_near(estimates[i], largest)) {
+                        let (count, ones) = (sum & 0xffff_ffff, sum >> 32);
+                        self.offer(i + 1, count, missing_left, &[count - ones, ones], buffers);
+                    }
+                }
+            }
+            buffers.estimates = estimates;
         }
-        present.sort_unstable_by(|&a, &b| {
-            let ((a_part, a_sum), (b_part, b_sum)) = (shares[a as usize], shares[b as usize]);
-            compare_products(a_part.into(), b_sum.into(), b_part.into(), a_sum.into()).then(a.cmp(&b))
-        });
     }
 
-    /// Takes the candidate if it is the best yet. `left`: weights of its left side, before the multipliers.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one candidate, borrowed from different places")]
-    fn offer(
-        &mut self,
-        order: u32,
-        count: u64,
-        present: &[u8],
-        cut: impl FnOnce(&[u8]) -> Cut,
-        missing_left: bool,
-        left: &[u64],
-        right: &mut Vec<u64>,
-    ) {
+    /// Takes the candidate if it is the best yet: the first `length` bins of the order on the left, which hold `count`
+    /// samples and weigh `left`, before the multipliers.
+    fn offer(&mut self, length: usize, count: u64, missing_left: bool, left: &[u64], buffers: &mut Buffers) {
+        let Buffers { right, scaled, order, .. } = buffers;
         let multipliers = self.rules.multipliers;
         right.clear();
         right.extend(self.node.weights.iter().zip(left).zip(multipliers).map(|((all, left), by)| (all - left) * by));
-        let unit = multipliers.iter().all(|&by| by == 1);
-        let scaled: Vec<u64>;
-        let weighted_left = if unit {
-            left
-        } else {
-            scaled = left.iter().zip(multipliers).map(|(weight, by)| weight * by).collect();
-            &scaled
-        };
+        scaled.clear();
+        scaled.extend(left.iter().zip(multipliers).map(|(weight, by)| weight * by));
         // A side that weighs nothing has no impurity to compare.
-        if weighted_left.iter().all(|&weight| weight == 0) || right.iter().all(|&weight| weight == 0) {
+        if scaled.iter().all(|&weight| weight == 0) || right.iter().all(|&weight| weight == 0) {
             return;
         }
-        let estimate = estimate(self.rules.criterion, weighted_left, right);
+        let estimate = estimate(self.rules.criterion, scaled, right);
         if self.best.as_ref().is_some_and(|best| estimate < best.estimate && !is_near(estimate, best.estimate)) {
             return;
         }
-        let score = Score::of(self.rules.criterion, weighted_left, right);
-        let rank = (self.feature, order);
+        let score = Score::of(self.rules.criterion, scaled, right);
+        let rank = (self.feature, u32::from(missing_left) << 16 | length as u32);
         if let Some(best) = self.best {
             let comparison = score.compare(&best.score);
             if comparison.is_lt() || comparison.is_eq() && rank > best.rank {
                 return;
             }
         }
-        let chosen =
-            Chosen { feature: self.feature, cut: cut(present), missing_left, left: left.to_vec(), left_count: count };
+        let cut = if self.is_category() { set_of(&order[..length]) } else { self.middle(order, length) };
+        let chosen = Chosen { feature: self.feature, cut, missing_left, left: left.to_vec(), left_count: count };
         *self.best = Some(Best { estimate, score, rank, chosen });
     }
 
-    /// The same for two classes without row weights, over the whole histogram at once: estimates in vector code, then
-    /// exact comparisons of the few that are near the largest. False where it does not apply.
-    fn two_classes(&mut self, scratch: &mut Scratch<T>) -> bool {
-        let Bins::Number { cuts } = &self.rules.bins[self.feature as usize] else { return false };
-        let Some(pairs) = self.tally.as_pairs(self.slots) else { return false };
-        if self.rules.criterion != Criterion::Gini
-            || self.rules.multipliers != [1, 1]
-            || pairs[MISSING as usize] != 0
-            || self.node.count >= EXACT_IN_F64
-        {
-            return false;
+    /// The middle of the empty bins after the prefix: values that no row of the node has are shared evenly.
+    fn middle(&self, order: &[u8], length: usize) -> Cut {
+        let empty = T::Slot::default();
+        let is_present = |bin: &&u8| self.slots_of(**bin).iter().any(|slot| *slot != empty);
+        let last = order[length - 1];
+        match order[length..].iter().find(is_present) {
+            Some(&next) => Cut::UpTo(((u32::from(last) + u32::from(next) - 1) / 2) as u8),
+            None => Cut::UpTo(MISSING - 1),
         }
-        let bins = cuts.len() + 1;
-        let estimates = &mut scratch.estimates[..bins];
-        let largest = estimate_all(&pairs[..bins], self.node.weights, self.rules.min_leaf, estimates);
-        if largest < 0.0
-            || self.best.as_ref().is_some_and(|best| largest < best.estimate && !is_near(largest, best.estimate))
-        {
-            return true;
-        }
-        self.compare_largest(&pairs[..bins], largest, scratch);
-        true
-    }
-
-    /// Offers the candidates whose estimate is the largest, or near it.
-    fn compare_largest(&mut self, pairs: &[u64], largest: f64, scratch: &mut Scratch<T>) {
-        let present: Vec<u8> = (0..pairs.len()).filter(|&bin| pairs[bin] != 0).map(|bin| bin as u8).collect();
-        let mut sum = 0;
-        let mut right = std::mem::take(&mut scratch.right);
-        for (i, &bin) in present.iter().enumerate() {
-            sum += pairs[bin as usize];
-            let estimate = scratch.estimates[bin as usize];
-            if estimate == largest || is_near(estimate, largest) {
-                let (count, ones) = (sum & 0xffff_ffff, sum >> 32);
-                let left = [count - ones, ones];
-                let cut = |present: &[u8]| between(present, i + 1);
-                self.offer(i as u32 + 1, count, &present, cut, false, &left, &mut right);
-            }
-        }
-        scratch.right = right;
-    }
-}
-
-/// Products of two counts below this are exact in an `f64`.
-const EXACT_IN_F64: u64 = 1 << 26;
-const _: () = assert!(EXACT_IN_F64 < MAX_WEIGHT);
-
-/// Writes `D^2 / (N_L N_R)` for the prefix that ends at each bin, or -1 where a side is too small; returns the largest.
-fn estimate_all(pairs: &[u64], weights: &[u64], min_leaf: u64, out: &mut [f64]) -> f64 {
-    let (n, p) = ((weights[0] + weights[1]) as f64, weights[1] as f64);
-    let min_leaf = min_leaf as f64;
-    let (mut counts, mut ones) = ([0.0; BINS], [0.0; BINS]);
-    let mut sum = 0u64;
-    for (i, pair) in pairs.iter().enumerate() {
-        sum += pair;
-        counts[i] = (sum as u32) as f64;
-        ones[i] = ((sum >> 32) as u32) as f64;
-    }
-    let len = pairs.len();
-    for ((out, &left), &ones) in out.iter_mut().zip(&counts[..len]).zip(&ones[..len]) {
-        let right = n - left;
-        let d = ones * n - p * left;
-        let estimate = d * d / (left * right);
-        // The smaller side decides; a side of zero makes the estimate meaningless, and is always too small.
-        *out = if left.min(right) >= min_leaf { estimate } else { -1.0 };
-    }
-    // In several lanes, as the order of a maximum does not matter.
-    let mut lanes = [-1.0f64; 8];
-    let chunks = out.chunks_exact(8);
-    let rest = chunks.remainder().iter().copied().fold(-1.0, f64::max);
-    for chunk in chunks {
-        for (lane, &estimate) in lanes.iter_mut().zip(chunk) {
-            *lane = if estimate > *lane { estimate } else { *lane };
-        }
-    }
-    lanes.into_iter().fold(rest, f64::max)
-}
-
-/// The middle of the empty bins after the prefix: values that no row of the node has are shared evenly.
-fn between(present: &[u8], length: usize) -> Cut {
-    let last = present[length - 1];
-    match present.get(length) {
-        Some(&next) => Cut::UpTo(((u32::from(last) + u32::from(next) - 1) / 2) as u8),
-        None => Cut::UpTo(MISSING - 1),
     }
 }
 

@@ -137,7 +137,7 @@ impl Tally for Weights {
 }
 
 /// How far ahead records are asked for, so that they are there when their turn comes.
-const AHEAD: usize = 16;
+pub const AHEAD: usize = 16;
 
 /// Adds the rows to one histogram of `BINS * width` slots for each of the features, one after the other.
 pub fn accumulate<T: Tally>(tally: T, view: View<'_>, rows: &[Entry], features: &[u32], slots: &mut [T::Slot]) {

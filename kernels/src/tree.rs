@@ -3,7 +3,7 @@
 use crate::bootstrap::Entry;
 use crate::cuts::MISSING;
 use crate::scan::Cut;
-use crate::tally::View;
+use crate::tally::{AHEAD, View, prefetch};
 
 /// A node. Both children of a split stand side by side: the left at `left`, the right behind it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,15 +87,39 @@ impl Tree {
 
 /// Orders the rows so that those that go left come first, both sides in the order they had; returns how many go left.
 pub fn partition(node: &Node, view: View<'_>, rows: &mut [Entry], spare: &mut [Entry]) -> usize {
+    match node.cut {
+        // With the missing bin, 255, moved in front of bin 0 or left behind the last, one comparison decides.
+        Cut::UpTo(last) if node.missing_left => {
+            partition_by(node, view, rows, spare, |bin| bin.wrapping_add(1) <= last.saturating_add(1))
+        }
+        Cut::UpTo(last) => partition_by(node, view, rows, spare, |bin| bin <= last),
+        Cut::Set(_) => {
+            let takes = |bin| if bin == MISSING { node.missing_left } else { node.cut.takes(bin) };
+            partition_by(node, view, rows, spare, takes)
+        }
+    }
+}
+
+#[inline(always)]
+fn partition_by(
+    node: &Node,
+    view: View<'_>,
+    rows: &mut [Entry],
+    spare: &mut [Entry],
+    goes_left: impl Fn(u8) -> bool,
+) -> usize {
     let (mut left, mut right) = (0, 0);
     for i in 0..rows.len() {
+        if let Some(&next) = rows.get(i + AHEAD) {
+            prefetch(view, next);
+        }
         let entry = rows[i];
-        let goes_left = node.takes_left(view.record(entry));
+        let is_left = goes_left(view.record(entry)[node.feature as usize]);
         // Written to both ends and kept at one: no branch to mispredict.
         rows[left] = entry;
         spare[right] = entry;
-        left += usize::from(goes_left);
-        right += usize::from(!goes_left);
+        left += usize::from(is_left);
+        right += usize::from(!is_left);
     }
     rows[left..].copy_from_slice(&spare[..right]);
     left
