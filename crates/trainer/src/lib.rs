@@ -3,5 +3,6 @@
 pub mod command;
 pub mod config;
 pub mod exit;
+pub mod sample;
 
 pub use command::main;

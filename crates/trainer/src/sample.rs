@@ -1,0 +1,71 @@
+//! Sample data, made up by rule: the same bytes on every machine.
+
+pub mod churn;
+
+use trainer_data::{Column, DataError, Table};
+
+use churn::Customer;
+
+/// The samples that there are.
+pub const NAMES: [&str; 1] = ["churn"];
+
+/// Rows of the churn sample's two files.
+const CHURN_TRAIN_ROWS: u64 = 10_000;
+const CHURN_TEST_ROWS: u64 = 2_000;
+
+/// The files of a sample, by name, in the order in which they are written; `None` when there is no such sample.
+///
+/// # Errors
+/// None that a sample's rows can cause: those of [`Table::from_columns`].
+pub fn files(name: &str) -> Option<Result<Vec<(&'static str, Table)>, DataError>> {
+    (name == "churn").then(churn_files)
+}
+
+fn churn_files() -> Result<Vec<(&'static str, Table)>, DataError> {
+    let part = |skip, count| churn_table(&churn::customers(skip, count).collect::<Vec<_>>());
+    Ok(vec![("train.parquet", part(0, CHURN_TRAIN_ROWS)?), ("test.parquet", part(CHURN_TRAIN_ROWS, CHURN_TEST_ROWS)?)])
+}
+
+fn churn_table(rows: &[Customer]) -> Result<Table, DataError> {
+    let integers =
+        |name: &str, cell: fn(&Customer) -> Option<i64>| Column::from_integers(name, rows.iter().map(cell).collect());
+    let text = |name: &str, cell: fn(&Customer) -> Option<&'static str>| {
+        Column::from_text(name, rows.iter().map(cell).collect())
+    };
+    let times = rows.iter().map(|row| Some(row.event_timestamp_us)).collect();
+    // A division by 100 is rounded to nearest by IEEE 754: the same bits everywhere.
+    let amounts = rows.iter().map(|row| Some(row.avg_purchase_cents as f64 / 100.0)).collect();
+    Table::from_columns(vec![
+        integers("user_id", |row| Some(row.user_id)),
+        Column::from_timestamps("event_timestamp", times),
+        integers("total_purchases", |row| Some(row.total_purchases)),
+        Column::from_numbers("avg_purchase_amount", amounts),
+        integers("tenure_months", |row| Some(row.tenure_months)),
+        integers("support_tickets", |row| row.support_tickets),
+        text("plan", |row| Some(row.plan)),
+        text("region", |row| row.region),
+        integers("target", |row| Some(i64::from(row.churned))),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_churn_sample_has_the_columns_of_the_example_config() {
+        let files = files("churn").unwrap().unwrap();
+        let shapes: Vec<(&str, usize)> = files.iter().map(|(name, table)| (*name, table.rows())).collect();
+        assert_eq!(shapes, [("train.parquet", 10_000), ("test.parquet", 2_000)]);
+        for name in ["user_id", "event_timestamp", "total_purchases", "avg_purchase_amount", "tenure_months", "target"]
+        {
+            assert_eq!(files[0].1.column(name).unwrap().null_count(), 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_name_has_its_files_and_no_other() {
+        assert!(NAMES.iter().all(|name| files(name).is_some()));
+        assert!(files("chrun").is_none());
+    }
+}
