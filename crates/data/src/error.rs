@@ -130,6 +130,20 @@ impl DataError {
         self.fault().code
     }
 
+    /// The same error, its fault changed: a place added where it is known.
+    pub(crate) fn map(mut self, change: impl FnOnce(Fault) -> Fault) -> Self {
+        let fault = match &mut self {
+            Self::Options(fault)
+            | Self::Unreadable(fault)
+            | Self::Malformed(fault)
+            | Self::Mismatch(fault)
+            | Self::Unusable(fault)
+            | Self::Unwritable(fault) => fault,
+        };
+        **fault = change((**fault).clone());
+        self
+    }
+
     pub(crate) fn options(fault: Fault) -> Self {
         Self::Options(Box::new(fault))
     }

@@ -1,5 +1,6 @@
 //! Tables in and out, and the feature matrix that learners take.
 
+mod agreement;
 mod calendar;
 mod column;
 mod csv;
@@ -9,6 +10,7 @@ mod input;
 mod label;
 mod levels;
 mod matrix;
+mod narrow;
 mod needs;
 mod options;
 mod parquet;
@@ -21,12 +23,14 @@ mod union;
 mod warning;
 mod write;
 
+pub use agreement::{check_agreement, dull_columns};
 pub use column::{Column, Kind};
 pub use error::{DataError, Fault};
 pub use input::{Input, InputFile};
 pub use label::Label;
 pub use levels::Levels;
 pub use matrix::{Dataset, Feature, FeatureKind, Matrix};
+pub use narrow::Narrowed;
 pub use needs::{Categories, Needs};
 pub use options::{CsvOptions, Encoding, Format, ReadOptions};
 pub use source::{Source, read, read_bytes, read_local};

@@ -37,7 +37,7 @@ fn open(bytes: &Bytes, file: &str) -> Result<ArrowReaderMetadata, DataError> {
     let options =
         ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(PageIndexPolicy::Skip);
     let metadata = ArrowReaderMetadata::load(bytes, options.clone()).map_err(damaged)?;
-    let fields: Vec<_> = metadata.schema().fields().iter().map(|field| large_text(field)).collect();
+    let fields: Vec<_> = metadata.schema().fields().iter().map(large_text).collect();
     let options = options.with_skip_arrow_metadata(true).with_schema(Arc::new(Schema::new(fields)));
     ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(damaged)
 }
@@ -57,10 +57,7 @@ fn column(
     file: &str,
 ) -> Result<Column, DataError> {
     let field = metadata.schema().field(position);
-    let in_column = |error: DataError| match error {
-        DataError::Malformed(fault) => DataError::malformed(fault.file(file).column(field.name())),
-        other => other,
-    };
+    let in_column = |error: DataError| error.map(|fault| fault.file(file).column(field.name()));
     // Refused by type before it is decoded.
     Column::new(field.name(), arrow::array::new_empty_array(field.data_type())).map_err(in_column)?;
     let array = decode(bytes, metadata, position, rows).map_err(|error| in_column(damaged(error, file)))?;

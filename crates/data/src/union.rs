@@ -17,7 +17,8 @@ pub(crate) fn of_parts(parts: Vec<Part>) -> Result<Input, DataError> {
     for part in &parts {
         let mut seen = Default::default();
         for (position, column) in part.columns.iter().enumerate() {
-            check_name(column.name(), position + 1, &mut seen).map_err(|error| within(error, &part.info.path))?;
+            check_name(column.name(), position + 1, &mut seen)
+                .map_err(|error| error.map(|fault| fault.file(part.info.path.as_str())))?;
         }
         same_names(first, part)?;
     }
@@ -56,13 +57,6 @@ struct Piece {
     file: Arc<str>,
     digits: bool,
     column: Column,
-}
-
-fn within(error: DataError, file: &str) -> DataError {
-    match error {
-        DataError::Malformed(fault) => DataError::malformed(fault.file(file)),
-        other => other,
-    }
 }
 
 fn same_names(first: &Part, part: &Part) -> Result<(), DataError> {

@@ -34,7 +34,7 @@ pub(super) fn decode<'a>(bytes: &'a [u8], encoding: Encoding, file: &str) -> Res
             _ => Some(byte as char),
         }),
     };
-    let text = text.map_err(|fault| DataError::malformed(fault.file(file)))?;
+    let text = text.map_err(|error| error.map(|fault| fault.file(file)))?;
     match memchr(0, &text) {
         // In the encodings of one or two bytes the offset is that of the text.
         Some(offset) => {
@@ -45,22 +45,22 @@ pub(super) fn decode<'a>(bytes: &'a [u8], encoding: Encoding, file: &str) -> Res
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DataError> {
     if bytes.starts_with(LITTLE_ENDIAN_MARK) || bytes.starts_with(BIG_ENDIAN_MARK) {
         let fault = Fault::new("encoding", "expected UTF-8, found the byte order mark of UTF-16 at byte 0");
-        return Err(fault.hint("set data.csv.encoding: utf-16"));
+        return Err(DataError::malformed(fault.hint("set data.csv.encoding: utf-16")));
     }
     if let Some(order) = looks_like_utf16(bytes) {
         let offset = memchr(0, bytes).unwrap_or(0);
         let fault = Fault::new("encoding", format!("expected UTF-8, found every other byte NUL from byte {offset}"));
-        return Err(fault.hint(format!("set data.csv.encoding: {order}")));
+        return Err(DataError::malformed(fault.hint(format!("set data.csv.encoding: {order}"))));
     }
     if let Err(error) = std::str::from_utf8(bytes) {
         let offset = error.valid_up_to();
         let message = format!("expected UTF-8, found byte 0x{:02x} at byte {offset}", bytes[offset]);
         let other = if bytes.iter().any(|byte| (0x80..0xa0).contains(byte)) { "windows-1252" } else { "latin-1" };
-        return Err(at(bytes, offset, "encoding", message)
-            .hint(format!("if the file was written in {other}, set data.csv.encoding: {other}")));
+        let hint = format!("if the file was written in {other}, set data.csv.encoding: {other}");
+        return Err(DataError::malformed(at(bytes, offset, "encoding", message).hint(hint)));
     }
     Ok(Cow::Borrowed(bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)))
 }
@@ -77,7 +77,7 @@ fn looks_like_utf16(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn utf16(bytes: &[u8], encoding: Encoding) -> Result<Cow<'_, [u8]>, Fault> {
+fn utf16(bytes: &[u8], encoding: Encoding) -> Result<Cow<'_, [u8]>, DataError> {
     let (little, text) = match (bytes.strip_prefix(LITTLE_ENDIAN_MARK), bytes.strip_prefix(BIG_ENDIAN_MARK)) {
         (Some(text), _) => (true, text),
         (_, Some(text)) => (false, text),
@@ -85,17 +85,17 @@ fn utf16(bytes: &[u8], encoding: Encoding) -> Result<Cow<'_, [u8]>, Fault> {
     };
     if matches!((encoding, little), (Encoding::Utf16Le, false) | (Encoding::Utf16Be, true)) {
         let fault = Fault::new("encoding", "expected the declared byte order, found the mark of the other at byte 0");
-        return Err(fault.hint("set data.csv.encoding: utf-16"));
+        return Err(DataError::malformed(fault.hint("set data.csv.encoding: utf-16")));
     }
     // Line ends and delimiters of UTF-16 have a zero byte each.
     if memchr(0, text).is_none() {
         let fault = Fault::new("encoding", "expected UTF-16 as declared, found single bytes without a NUL");
-        return Err(fault.hint("leave data.csv.encoding out for UTF-8"));
+        return Err(DataError::malformed(fault.hint("leave data.csv.encoding out for UTF-8")));
     }
     let mark = bytes.len() - text.len();
     if text.len() % 2 == 1 {
         let message = format!("expected pairs of bytes, found a single one at byte {}", bytes.len() - 1);
-        return Err(Fault::new("encoding", message));
+        return Err(DataError::malformed(Fault::new("encoding", message)));
     }
     let units = text.chunks_exact(2).map(|pair| {
         let pair = [pair[0], pair[1]];
@@ -106,7 +106,7 @@ fn utf16(bytes: &[u8], encoding: Encoding) -> Result<Cow<'_, [u8]>, Fault> {
     for char in char::decode_utf16(units) {
         let Ok(char) = char else {
             let message = format!("expected UTF-16, found half of a surrogate pair at byte {offset}");
-            return Err(Fault::new("encoding", message));
+            return Err(DataError::malformed(Fault::new("encoding", message)));
         };
         offset += 2 * char.len_utf16();
         decoded.push(char);
@@ -118,7 +118,7 @@ fn single_byte<'a>(
     bytes: &'a [u8],
     declared: &str,
     decode: impl Fn(u8) -> Option<char>,
-) -> Result<Cow<'a, [u8]>, Fault> {
+) -> Result<Cow<'a, [u8]>, DataError> {
     if bytes.is_ascii() {
         return Ok(Cow::Borrowed(bytes));
     }
@@ -127,7 +127,8 @@ fn single_byte<'a>(
     {
         let found = if bytes.starts_with(UTF8_MARK) || bytes[0] < 0xfe { "UTF-8" } else { "the mark of UTF-16" };
         let fault = Fault::new("encoding", format!("expected {declared} as declared, found {found}"));
-        return Err(fault.hint("set data.csv.encoding to what the file is, or leave it out for UTF-8"));
+        let hint = "set data.csv.encoding to what the file is, or leave it out for UTF-8";
+        return Err(DataError::malformed(fault.hint(hint)));
     }
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     for (offset, &byte) in bytes.iter().enumerate() {
@@ -135,7 +136,8 @@ fn single_byte<'a>(
             let message =
                 format!("expected {declared}, found byte 0x{byte:02x} at byte {offset}, which it does not have");
             let fault = at(bytes, offset, "encoding", message);
-            return Err(if declared == "latin-1" { fault.hint("set data.csv.encoding: windows-1252") } else { fault });
+            let fault = if declared == "latin-1" { fault.hint("set data.csv.encoding: windows-1252") } else { fault };
+            return Err(DataError::malformed(fault));
         };
         text.push(char);
     }

@@ -154,7 +154,7 @@ fn ticks(instant: Instant, shape: Shape) -> Option<i64> {
     match shape {
         Shape::Instant { nanoseconds, zone } if zone == instant.zone => {
             let (per_second, nanoseconds_each) = if nanoseconds { (1_000_000_000, 1) } else { (1_000_000, 1000) };
-            if instant.nanoseconds % nanoseconds_each != 0 {
+            if !instant.nanoseconds.is_multiple_of(nanoseconds_each) {
                 return None;
             }
             instant.seconds.checked_mul(per_second)?.checked_add(i64::from(instant.nanoseconds / nanoseconds_each))

@@ -126,8 +126,9 @@ impl<'a> Text<'a> {
         let line = self.bytes[start..at].trim_ascii_end();
         let rows = &self.bytes[at..];
         let first_row = &rows[..rows.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rows.len())];
-        self.check_delimiter(line, first_row, names.len()).map_err(malformed)?;
-        self.check_names(&names).map_err(malformed)?;
+        self.check_delimiter(line, first_row, names.len())
+            .map_err(|error| error.map(|fault| fault.file(self.file).line(self.line(start))))?;
+        check_names(&names).map_err(|error| error.map(|fault| fault.file(self.file)))?;
         Ok(Header {
             names,
             end: at,
@@ -139,7 +140,7 @@ impl<'a> Text<'a> {
     }
 
     /// Refuses a header that another delimiter cuts better.
-    fn check_delimiter(&self, line: &[u8], first_row: &[u8], fields: usize) -> Result<(), Fault> {
+    fn check_delimiter(&self, line: &[u8], first_row: &[u8], fields: usize) -> Result<(), DataError> {
         let count = |text: &[u8], byte: u8| memchr_iter(byte, text).count();
         let (own, quoted) = (self.dialect.delimiter, self.dialect.quote.is_some_and(|quote| line.contains(&quote)));
         for &other in DELIMITERS.iter().filter(|&&other| other != own) {
@@ -153,28 +154,9 @@ impl<'a> Text<'a> {
                     "expected names with {own:?} between them, found {fields} by {own:?} and {} by {other:?}",
                     found + 1
                 );
-                let fault = Fault::new("wrong_delimiter", message).line(self.line(0));
-                return Err(fault.hint(format!("set data.csv.delimiter: {other:?}, or to what it is")));
+                let hint = format!("set data.csv.delimiter: {other:?}, or to what it is");
+                return Err(DataError::malformed(Fault::new("wrong_delimiter", message).hint(hint)));
             }
-        }
-        Ok(())
-    }
-
-    fn check_names(&self, names: &[String]) -> Result<(), Fault> {
-        let mut seen = HashSet::new();
-        for (position, name) in names.iter().enumerate() {
-            check_name(name, position + 1, &mut seen).map_err(|error| {
-                let fault = error.fault().clone();
-                match fault.code {
-                    "empty_column_name" if position == 0 => {
-                        fault.hint("was an index written with the table? write it without")
-                    }
-                    "empty_column_name" if position + 1 == names.len() => {
-                        fault.hint("does every line end in a delimiter?")
-                    }
-                    _ => fault.hint("is the first line the header?"),
-                }
-            })?;
         }
         Ok(())
     }
@@ -230,4 +212,21 @@ impl<'a> Text<'a> {
             None => fault,
         }
     }
+}
+
+/// Refuses empty names and names that stand twice.
+fn check_names(names: &[String]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    for (position, name) in names.iter().enumerate() {
+        check_name(name, position + 1, &mut seen).map_err(|error| {
+            error.map(|fault| match fault.code {
+                "empty_column_name" if position == 0 => {
+                    fault.hint("was an index written with the table? write it without")
+                }
+                "empty_column_name" if position + 1 == names.len() => fault.hint("does every line end in a delimiter?"),
+                _ => fault.hint("is the first line the header?"),
+            })
+        })?;
+    }
+    Ok(())
 }
