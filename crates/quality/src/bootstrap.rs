@@ -1,9 +1,7 @@
-use std::borrow::Cow;
-
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::sampling::{Draws, with_replacement};
+use crate::sampling::Draws;
 use crate::{Metric, Scores};
 
 /// How often rows are drawn again to see how much a metric depends on them.
@@ -29,8 +27,8 @@ impl Bootstrap {
         let by_draw: Vec<Vec<f64>> = (0..u64::from(self.replicates))
             .into_par_iter()
             .map(|draw| {
-                let weight = with_replacement(scores.rows(), scores.weight(), Draws::new(self.seed, draw));
-                let drawn = scores.reweighted(Cow::Owned(weight));
+                let weights = scores.weights().with_replacement(scores.rows(), Draws::new(self.seed, draw));
+                let drawn = scores.reweighted(weights);
                 metrics.iter().map(|metric| (metric.compute)(&drawn)).collect()
             })
             .collect();
@@ -69,4 +67,76 @@ fn percentile(sorted: &[f64], place: f64) -> f64 {
     }
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::METRICS;
+    use crate::sample::Rows;
+
+    fn rows(count: u32) -> Rows {
+        let y: Vec<u32> = (0..count).map(|row| u32::from(row % 3 == 0)).collect();
+        let positive: Vec<f32> = (0..count).map(|row| ((row * 7919) % 64) as f32 / 80.0).collect();
+        Rows::binary(&y, &positive)
+    }
+
+    #[test]
+    fn a_replicate_is_the_metric_of_the_rows_that_were_drawn() {
+        let rows = rows(90);
+        let scores = rows.scores();
+        let weights = scores.weights().with_replacement(90, Draws::new(3, 0));
+        let repeated = |row: usize| std::iter::repeat_n(row, weights.of(row) as usize);
+        let drawn: Vec<usize> = (0..90).flat_map(repeated).collect();
+        let y: Vec<u32> = drawn.iter().map(|&row| rows.y[row]).collect();
+        let positive: Vec<f32> = drawn.iter().map(|&row| rows.proba[[row, 1]]).collect();
+        let copied = Rows::binary(&y, &positive);
+        let reweighted = scores.reweighted(weights.clone());
+        for metric in METRICS {
+            let (fast, slow) = ((metric.compute)(&reweighted), (metric.compute)(&copied.scores()));
+            assert!(crate::sample::same(fast, slow), "{}: {fast} for {slow}", metric.name);
+        }
+    }
+
+    #[test]
+    fn the_intervals_do_not_depend_on_the_number_of_threads() {
+        let rows = rows(300);
+        let scores = rows.scores();
+        let metrics: Vec<&Metric> = METRICS.iter().collect();
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Bootstrap::seeded(9).intervals(&scores, &metrics))
+        };
+        let (one, three) = (run(1), run(3));
+        assert_eq!(one, three);
+        for (interval, metric) in one.iter().zip(METRICS) {
+            let point = (metric.compute)(&scores);
+            // The calibration error is pushed up by noise: its interval may lie above the point.
+            assert!(interval.low < interval.high && (metric.name == "ece" || interval.low < point), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn the_ends_are_numpys_percentiles() {
+        let interval = Interval::of((0..=1000).rev().map(f64::from).collect());
+        assert_eq!((interval.low, interval.high), (25.0, 975.0));
+        let interval = Interval::of(vec![1.0, 2.0]);
+        assert_eq!((interval.low, interval.high), (1.025, 1.975));
+    }
+
+    #[test]
+    fn undefined_draws_are_the_worst_at_both_ends() {
+        let with = |undefined: usize| {
+            let values = (0..1000).map(f64::from).chain(std::iter::repeat_n(f64::NAN, undefined)).collect();
+            Interval::of(values)
+        };
+        let few = with(10);
+        assert!(
+            (few.low - (0.025 * 1009.0 - 10.0)).abs() < 1e-9 && (few.high - 0.975 * 1009.0).abs() < 1e-9,
+            "{few:?}"
+        );
+        let many = with(100);
+        assert!(many.low.is_nan() && many.high.is_nan() && many.undefined == 100);
+        assert!(with(0).low > few.low);
+    }
 }

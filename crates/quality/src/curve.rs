@@ -66,7 +66,7 @@ impl<'s, 'a> Sweep<'s, 'a> {
     pub(crate) fn new(scores: &'s Scores<'a>, class: usize) -> Self {
         let proba = scores.proba();
         let mut steps = Vec::new();
-        scores.ranking(class).walk(scores, class, |step| steps.push((f64::from(proba[[step.row, class]]), step)));
+        scores.ranking(class).walk(scores, |step| steps.push((f64::from(proba[[step.row, class]]), step)));
         let all = steps.last().map_or(Step { hits: 0.0, misses: 0.0, row: 0 }, |(_, step)| *step);
         Self { scores, class, steps, all }
     }
@@ -144,4 +144,62 @@ fn thin(points: Vec<CurvePoint>, progress: impl Fn(&CurvePoint) -> f64) -> Vec<C
         kept
     };
     points.into_iter().enumerate().filter(keep).map(|(_, point)| point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Rows, rows};
+
+    #[test]
+    fn the_ends_are_exact_and_the_curve_is_short() {
+        let count = 5000;
+        let y: Vec<u32> = (0..count).map(|row| u32::from((row * 7919) % 5000 < row)).collect();
+        let positive: Vec<f32> = (0..count).map(|row| row as f32 / count as f32).collect();
+        let rows = Rows::binary(&y, &positive);
+        let scores = rows.scores();
+        let sweep = Sweep::new(&scores, 1);
+        let (roc, pr) = (sweep.roc(), sweep.precision_recall());
+        for curve in [&roc, &pr] {
+            assert!((100..=POINTS + 1).contains(&curve.points.len()), "{}", curve.points.len());
+            let (first, last) = (curve.points[0], curve.points[curve.points.len() - 1]);
+            assert_eq!((first.threshold, first.true_positive_rate, first.precision), (None, 0.0, 1.0));
+            assert_eq!((last.threshold, last.false_positive_rate, last.true_positive_rate), (Some(0.0), 1.0, 1.0));
+        }
+        // The area under the thinned polygon is close to that under the whole curve.
+        let trapezoid = |pair: &[CurvePoint]| {
+            (pair[1].false_positive_rate - pair[0].false_positive_rate)
+                * (pair[0].true_positive_rate + pair[1].true_positive_rate)
+                / 2.0
+        };
+        let area: f64 = roc.points.windows(2).map(trapezoid).sum();
+        assert!((area - roc.area.unwrap()).abs() < 1e-3, "{area} {roc:?}");
+    }
+
+    #[test]
+    fn one_class_has_no_curve() {
+        let rows = Rows::binary(&[0, 0], &[0.2, 0.7]);
+        let scores = rows.scores();
+        let sweep = Sweep::new(&scores, 1);
+        assert_eq!((sweep.roc().points.len(), sweep.precision_recall().points.len(), sweep.roc().area), (0, 0, None));
+        assert_eq!(sweep.table(None)[0].recall, None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_counts_rows(rows in rows().prop_filter("two classes", |rows| rows.classes.len() == 2)) {
+            let scores = rows.scores();
+            let table = Sweep::new(&scores, 1).table(Some(0.375));
+            prop_assert_eq!(table.len(), 20);
+            prop_assert_eq!(table.iter().filter(|row| row.chosen).map(|row| row.threshold).collect::<Vec<_>>(), [0.375]);
+            for found in table {
+                let above = |row: usize| f64::from(rows.proba[[row, 1]]) >= found.threshold;
+                let hits = rows.count(|row| above(row) && rows.y[row] == 1);
+                let misses = rows.count(|row| above(row) && rows.y[row] == 0);
+                prop_assert!((found.true_positives - hits).abs() < 1e-9 && (found.false_positives - misses).abs() < 1e-9);
+            }
+        }
+    }
 }

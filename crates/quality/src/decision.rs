@@ -37,7 +37,7 @@ impl DecisionThreshold {
         match *self {
             Self::Fixed(threshold) => Ok(threshold),
             Self::MaxF1 => steps()?.best(|step, all| divide((2.0 * step.hits, step.hits + step.misses + all.hits))),
-            Self::MaxBalancedAccuracy => steps()?.best(|step, all| step.hits / all.hits - step.misses / all.misses),
+            Self::MaxBalancedAccuracy => steps()?.best(|step, all| step.hits * all.misses - step.misses * all.hits),
             Self::Precision(asked) => steps()?.reaching_precision(asked),
         }
     }
@@ -53,7 +53,7 @@ struct Steps {
 fn steps(scores: &Scores<'_>, positive: usize) -> Result<Steps, QualityError> {
     let proba = scores.proba();
     let mut steps = Vec::new();
-    scores.ranking(positive).walk(scores, positive, |step| {
+    scores.ranking(positive).walk(scores, |step| {
         steps.push((f64::from(proba[[step.row, positive]]), step));
     });
     match steps.last() {
@@ -171,5 +171,81 @@ impl JsonSchema for DecisionThreshold {
                     "description": "the lowest threshold that reaches this precision" } } }
             ]
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Rows, rows};
+
+    fn read(text: &str) -> Result<DecisionThreshold, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn it_reads_as_it_writes() {
+        for text in ["0.25", "\"max_f1\"", "\"max_balanced_accuracy\"", "{\"precision\":0.8}"] {
+            assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
+        }
+        for text in ["0", "1", "1.5", "\"max_f2\"", "{\"precision\":0}", "{\"recall\":0.5}", "null", "[0.5]"] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.starts_with("expected a number between 0 and 1, max_f1,"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_threshold_is_the_one_asked_for() {
+        let rows = Rows::binary(&[0, 0, 1, 0, 1, 1], &[0.1, 0.2, 0.3, 0.4, 0.6, 0.6]);
+        let choose = |threshold: DecisionThreshold| threshold.choose(&rows.scores()).unwrap() as f32;
+        assert_eq!(choose(DecisionThreshold::Fixed(0.25)), 0.25);
+        assert_eq!(choose(DecisionThreshold::MaxF1), 0.3);
+        assert_eq!(choose(DecisionThreshold::MaxBalancedAccuracy), 0.6);
+        assert_eq!(choose(DecisionThreshold::Precision(0.75)), 0.3);
+        assert_eq!(choose(DecisionThreshold::Precision(0.8)), 0.6);
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_an_error() {
+        let rows = Rows::binary(&[1, 0, 1], &[0.1, 0.9, 0.8]);
+        let error = DecisionThreshold::Precision(0.9).choose(&rows.scores()).unwrap_err();
+        let QualityError::UnreachablePrecision { asked, best, threshold } = error else { panic!("{error}") };
+        assert_eq!((asked, best, threshold as f32), (0.9, 2.0 / 3.0, 0.1));
+        let one = Rows::binary(&[1, 1], &[0.1, 0.9]);
+        assert_eq!(DecisionThreshold::MaxF1.choose(&one.scores()), Err(QualityError::OneClass { rows: 2 }));
+    }
+
+    #[test]
+    fn decisions_at_equal_probabilities() {
+        let proba = ndarray::arr2(&[[0.5, 0.5], [0.25, 0.75]]);
+        assert_eq!(most_probable(proba.view()), [0, 1], "the first of equals");
+        assert_eq!(positive_at_least(0.5, proba.view(), 1), [1, 1], "at least the threshold");
+        assert_eq!(positive_at_least(0.5, proba.view(), 0), [0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_observed_threshold_does_better(rows in rows().prop_filter("two classes", |rows| rows.classes.len() == 2)) {
+            let metrics = |threshold: f64| {
+                let predicted = positive_at_least(threshold, rows.proba.view(), 1);
+                let decided = Rows { predicted, average: crate::Average::Binary, ..rows.clone() };
+                let values = crate::measure(&decided.scores());
+                ["f1_score", "balanced_accuracy", "precision"].map(|name| values.get(name).unwrap_or(0.0))
+            };
+            let counted = (0..rows.y.len()).filter(|&row| rows.weight(row) > 0.0);
+            let thresholds: Vec<f64> = counted.map(|row| f64::from(rows.proba[[row, 1]])).collect();
+            let observed = || thresholds.iter().copied();
+            let choose = |threshold: DecisionThreshold| threshold.choose(&rows.scores());
+            if let (Ok(f1), Ok(balanced)) = (choose(DecisionThreshold::MaxF1), choose(DecisionThreshold::MaxBalancedAccuracy)) {
+                let (f1, balanced) = (metrics(f1)[0], metrics(balanced)[1]);
+                prop_assert!(observed().all(|t| metrics(t)[0] <= f1 + 1e-9 && metrics(t)[1] <= balanced + 1e-9));
+                match choose(DecisionThreshold::Precision(0.6)) {
+                    Ok(at) => prop_assert!(observed().all(|t| t >= at || metrics(t)[2] < 0.6 + 1e-9) && metrics(at)[2] >= 0.6 - 1e-9),
+                    Err(_) => prop_assert!(observed().all(|t| metrics(t)[2] < 0.6 + 1e-9)),
+                }
+            }
+        }
     }
 }

@@ -17,9 +17,12 @@ mod gate;
 mod metric;
 mod model_quality;
 mod ranking;
+#[cfg(test)]
+mod sample;
 mod sampling;
 mod scores;
 mod values;
+mod weights;
 
 pub use average::{Average, Averaging};
 pub use bootstrap::{Bootstrap, Interval};

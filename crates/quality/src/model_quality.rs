@@ -1,9 +1,7 @@
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::average::{divide, mean};
-use crate::sampling::{Draws, without_replacement};
+use crate::sampling::Draws;
 use crate::values::defined;
 use crate::{Confusion, Scores};
 
@@ -71,8 +69,8 @@ pub(crate) fn model_quality(scores: &Scores<'_>) -> Vec<Measured> {
     let streams = if rows < LEAST_ROWS { 0 } else { 5 };
     let samples: Vec<Vec<f64>> = (0..streams)
         .map(|stream| {
-            let weight = without_replacement(rows, rows * 4 / 5, scores.weight(), Draws::new(SEED, stream));
-            let sample = scores.reweighted(Cow::Owned(weight));
+            let weights = scores.weights().without_replacement(rows, rows * 4 / 5, Draws::new(SEED, stream));
+            let sample = scores.reweighted(weights);
             numbers.iter().map(|(_, number)| number(&sample)).collect()
         })
         .collect();

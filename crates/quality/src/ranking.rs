@@ -6,9 +6,17 @@ use crate::Scores;
 /// The rows in the order of one class's probability, highest first; rows of one value form one step.
 #[derive(Debug)]
 pub(crate) struct Ranking {
-    rows: Vec<u32>,
+    places: Vec<Place>,
+}
+
+/// One row, with what a walk asks of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Place {
+    row: u32,
+    /// 1 when the row is of the class, else 0.
+    hit: u8,
     /// Whether the row is the last of its value.
-    ends: Vec<bool>,
+    ends: bool,
 }
 
 /// What would be found if the class were predicted for every row down to and with `row`'s value.
@@ -23,28 +31,28 @@ pub(crate) struct Step {
 }
 
 impl Ranking {
-    pub(crate) fn new(scores: ArrayView1<'_, f32>) -> Self {
+    pub(crate) fn new(scores: ArrayView1<'_, f32>, y: &[u32], class: usize) -> Self {
         let mut keys: Vec<u64> =
             scores.iter().enumerate().map(|(row, &score)| (u64::from(descending(score)) << 32) | row as u64).collect();
         keys.par_sort_unstable();
-        let rows = keys.iter().map(|&key| key as u32).collect();
-        let ends = (0..keys.len()).map(|i| keys.get(i + 1).is_none_or(|next| next >> 32 != keys[i] >> 32)).collect();
-        Self { rows, ends }
+        let place = |(i, &key): (usize, &u64)| Place {
+            row: key as u32,
+            hit: u8::from(y[key as u32 as usize] as usize == class),
+            ends: keys.get(i + 1).is_none_or(|next| next >> 32 != key >> 32),
+        };
+        Self { places: keys.iter().enumerate().map(place).collect() }
     }
 
     /// Goes down the order; one step for each value that has weight.
-    pub(crate) fn walk(&self, scores: &Scores<'_>, class: usize, mut visit: impl FnMut(Step)) {
-        let (y, class) = (scores.y(), class as u32);
+    pub(crate) fn walk(&self, scores: &Scores<'_>, mut visit: impl FnMut(Step)) {
         let (mut hits, mut misses, mut seen) = (0.0, 0.0, 0.0);
-        for (&row, &end) in self.rows.iter().zip(&self.ends) {
-            let row = row as usize;
-            let weight = scores.weight_of(row);
-            if y[row] == class {
-                hits += weight
-            } else {
-                misses += weight
-            }
-            if end && hits + misses > seen {
+        for place in &self.places {
+            let row = place.row as usize;
+            let (weight, hit) = (scores.weight_of(row), f64::from(place.hit));
+            // No branch on the truth: it is what nobody can predict.
+            hits += weight * hit;
+            misses += weight * (1.0 - hit);
+            if place.ends && hits + misses > seen {
                 seen = hits + misses;
                 visit(Step { hits, misses, row });
             }
@@ -65,9 +73,9 @@ mod tests {
 
     #[test]
     fn the_order_is_descending_and_ties_are_one_step() {
-        let ranking = Ranking::new(ndarray::arr1(&[0.5, 1.0, -0.0, 0.5, 0.0]).view());
-        assert_eq!(ranking.rows, [1, 0, 3, 2, 4]);
-        assert_eq!(ranking.ends, [true, false, true, false, true]);
+        let ranking = Ranking::new(ndarray::arr1(&[0.5, 1.0, -0.0, 0.5, 0.0]).view(), &[1, 0, 0, 0, 1], 1);
+        let places = [(1, 0, true), (0, 1, false), (3, 0, true), (2, 0, false), (4, 1, true)];
+        assert_eq!(ranking.places, places.map(|(row, hit, ends)| Place { row, hit, ends }));
         assert!(descending(-1.0) > descending(0.0) && descending(0.25) > descending(0.5));
     }
 }

@@ -1,10 +1,10 @@
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use ndarray::ArrayView2;
 use trainer_data::Label;
 
 use crate::ranking::Ranking;
+use crate::weights::Weights;
 use crate::{Averaging, Confusion};
 
 /// What a model said about some rows, and what is true of them.
@@ -18,14 +18,21 @@ pub struct Scores<'a> {
     proba: ArrayView2<'a, f32>,
     /// Predicted class of each row, after the decision threshold.
     predicted: &'a [u32],
-    /// Weight of each row; `None` = all one. A row of weight 0 counts as absent.
-    weight: Option<Cow<'a, [f64]>>,
+    weights: Weights<'a>,
     averaging: Averaging,
     classes: &'a [Label],
     threshold: Option<f64>,
     confusion: OnceLock<Confusion>,
-    /// By class; orders do not depend on weights, so a reweighted copy shares them.
-    rankings: Arc<[OnceLock<Ranking>]>,
+    unweighted: Arc<Unweighted>,
+}
+
+/// What does not depend on weights, and so is shared by copies with other weights.
+#[derive(Debug)]
+struct Unweighted {
+    /// By class.
+    rankings: Vec<OnceLock<Ranking>>,
+    /// By row.
+    log_losses: OnceLock<Vec<f64>>,
 }
 
 impl<'a> Scores<'a> {
@@ -46,8 +53,9 @@ impl<'a> Scores<'a> {
         assert!(y.iter().chain(predicted).all(|&class| class < count), "classes within 0..{count}");
         assert_eq!(averaging.positive().is_some(), classes.len() == 2, "averaging made for these classes");
         let rankings = classes.iter().map(|_| OnceLock::new()).collect();
-        let (weight, threshold, confusion) = (None, None, OnceLock::new());
-        Self { y, proba, predicted, weight, averaging, classes, threshold, confusion, rankings }
+        let unweighted = Arc::new(Unweighted { rankings, log_losses: OnceLock::new() });
+        let (weights, threshold, confusion) = (Weights::One, None, OnceLock::new());
+        Self { y, proba, predicted, weights, averaging, classes, threshold, confusion, unweighted }
     }
 
     /// With a weight for each row; `None` leaves all at one.
@@ -58,7 +66,7 @@ impl<'a> Scores<'a> {
         if let Some(weight) = weight {
             assert_eq!(weight.len(), self.rows(), "one weight a row");
             assert!(weight.iter().all(|w| w.is_finite() && *w >= 0.0), "weights are finite and not negative");
-            self.weight = Some(weight.iter().map(|&w| f64::from(w)).collect());
+            self.weights = Weights::Given(weight.iter().map(|&w| f64::from(w)).collect());
             self.confusion = OnceLock::new();
         }
         self
@@ -71,17 +79,17 @@ impl<'a> Scores<'a> {
     }
 
     /// The same rows with other weights; the orders by score are shared.
-    pub(crate) fn reweighted<'b>(&'b self, weight: Cow<'b, [f64]>) -> Scores<'b> {
+    pub(crate) fn reweighted<'b>(&'b self, weights: Weights<'b>) -> Scores<'b> {
         Scores {
             y: self.y,
             proba: self.proba.view(),
             predicted: self.predicted,
-            weight: Some(weight),
+            weights,
             averaging: self.averaging,
             classes: self.classes,
             threshold: self.threshold,
             confusion: OnceLock::new(),
-            rankings: Arc::clone(&self.rankings),
+            unweighted: Arc::clone(&self.unweighted),
         }
     }
 
@@ -125,14 +133,14 @@ impl<'a> Scores<'a> {
         self.threshold
     }
 
-    /// The weights, if not all one.
-    pub(crate) fn weight(&self) -> Option<&[f64]> {
-        self.weight.as_deref()
+    /// The weights of the rows.
+    pub(crate) fn weights(&self) -> &Weights<'a> {
+        &self.weights
     }
 
     /// Weight of a row.
     pub(crate) fn weight_of(&self, row: usize) -> f64 {
-        self.weight.as_ref().map_or(1.0, |weight| weight[row])
+        self.weights.of(row)
     }
 
     /// Weighted mean over the rows of a number of each row; `NaN` without any weight.
@@ -155,7 +163,12 @@ impl<'a> Scores<'a> {
 
     /// The rows by descending probability of `class`.
     pub(crate) fn ranking(&self, class: usize) -> &Ranking {
-        self.rankings[class].get_or_init(|| Ranking::new(self.proba.column(class)))
+        self.unweighted.rankings[class].get_or_init(|| Ranking::new(self.proba.column(class), self.y, class))
+    }
+
+    /// A number of each row that does not depend on weights: the loss that `log_loss` is the mean of.
+    pub(crate) fn log_losses(&self, of_row: impl Fn(usize) -> f64) -> &[f64] {
+        self.unweighted.log_losses.get_or_init(|| (0..self.rows()).map(of_row).collect())
     }
 
     /// The classes that one-vs-rest numbers are taken of: the positive one of two, else all.

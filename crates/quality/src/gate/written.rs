@@ -121,7 +121,10 @@ impl JsonSchema for Gates {
         });
         json_schema!({
             "description": "what the judged part's metrics must reach; a metric that is undefined fails",
-            "anyOf": [map, { "type": "array", "description": "gates in long form", "items": gate }]
+            "anyOf": [
+                map.clone(),
+                { "type": "array", "description": "gates in long form, or small maps", "items": { "anyOf": [gate, map] } }
+            ]
         })
     }
 }

@@ -18,3 +18,30 @@ fn compute(scores: &Scores<'_>) -> f64 {
         .fold((0.0, 0.0), |(sum, count), class| (sum + crate::average::divide(confusion.recall(class)), count + 1.0));
     crate::average::divide((sum, count))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Rows, rows, same};
+
+    fn naive(rows: &Rows) -> f64 {
+        let recalls: Vec<f64> = (0..rows.classes.len() as u32)
+            .map(|class| {
+                let found = rows.count(|row| rows.y[row] == class && rows.predicted[row] == class);
+                found / rows.count(|row| rows.y[row] == class)
+            })
+            .filter(|recall| !recall.is_nan())
+            .collect();
+        recalls.iter().sum::<f64>() / recalls.len() as f64
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_naive_number(rows in rows()) {
+            let (fast, slow) = (compute(&rows.scores()), naive(&rows));
+            prop_assert!(same(fast, slow), "{fast} for {slow}");
+        }
+    }
+}

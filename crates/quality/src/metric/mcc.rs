@@ -25,3 +25,40 @@ fn compute(scores: &Scores<'_>) -> f64 {
     let spread = (total * total - product(&actual, &actual)) * (total * total - product(&predicted, &predicted));
     covariance / spread.sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Rows, rows, same};
+
+    fn naive(rows: &Rows) -> f64 {
+        // The correlation of the indicator variables, class by class.
+        let share = |test: &dyn Fn(usize) -> bool| rows.count(test) / rows.count(|_| true);
+        let covariance = |a: &[u32], b: &[u32]| {
+            let one = |class: u32| {
+                let both = share(&|row| a[row] == class && b[row] == class);
+                both - share(&|row| a[row] == class) * share(&|row| b[row] == class)
+            };
+            (0..rows.classes.len() as u32).map(one).sum::<f64>()
+        };
+        let spread = covariance(&rows.y, &rows.y) * covariance(&rows.predicted, &rows.predicted);
+        if spread > 1e-12 { covariance(&rows.y, &rows.predicted) / spread.sqrt() } else { f64::NAN }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_naive_number(rows in rows()) {
+            let (fast, slow) = (compute(&rows.scores()), naive(&rows));
+            prop_assert!(same(fast, slow), "{fast} for {slow}");
+        }
+    }
+
+    #[test]
+    fn it_is_undefined_when_one_class_is_all_there_is() {
+        assert!(compute(&Rows::binary(&[0, 1], &[0.1, 0.2]).scores()).is_nan());
+        assert!(same(compute(&Rows::binary(&[0, 1], &[0.1, 0.9]).scores()), 1.0));
+        assert!(same(compute(&Rows::binary(&[1, 0], &[0.1, 0.9]).scores()), -1.0));
+    }
+}

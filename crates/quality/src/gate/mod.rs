@@ -210,10 +210,128 @@ fn undefined_in(interval: Option<Interval>) -> String {
     interval.map(|interval| format!(": in {} of the bootstrap's draws", interval.undefined)).unwrap_or_default()
 }
 
-/// Four decimals, or as many as it takes to tell the value from the bound.
+/// Four decimals, or as many as it takes to show on which side of the bound the value is.
 fn short(value: f64, bound: f64) -> String {
-    (4..17)
-        .map(|digits| format!("{value:.digits$}"))
-        .find(|text| value == bound || text.parse() != Ok(bound))
-        .unwrap_or_else(|| value.to_string())
+    let side =
+        |shown: &String| shown.parse::<f64>().is_ok_and(|shown| shown.total_cmp(&bound) == value.total_cmp(&bound));
+    (4..17).map(|digits| format!("{value:.digits$}")).find(side).unwrap_or_else(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Rows;
+
+    fn read(json: &str) -> Gates {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    fn rows() -> Rows {
+        let y: Vec<u32> = (0..200).map(|row| u32::from(row % 4 == 0)).collect();
+        let positive: Vec<f32> = (0..200).map(|row| if row % 4 == 0 || row % 10 == 1 { 0.75 } else { 0.25 }).collect();
+        Rows::binary(&y, &positive)
+    }
+
+    fn report(json: &str) -> GateReport {
+        judge(&read(json), &rows().scores(), &Bootstrap::seeded(1))
+    }
+
+    #[test]
+    fn a_bare_number_is_a_minimum_or_a_maximum_by_the_metric() {
+        let gates = read(r#"{"accuracy": 0.85, "log_loss": 0.4, "recall": {"min": 0.75, "on": "lower_bound"}}"#);
+        assert_eq!((gates.0[0].min, gates.0[0].max), (Some(0.85), None));
+        assert_eq!((gates.0[1].min, gates.0[1].max), (None, Some(0.4)));
+        assert_eq!((gates.0[2].min, gates.0[2].on), (Some(0.75), On::LowerBound));
+    }
+
+    #[test]
+    fn a_list_says_the_same_and_reads_as_it_writes() {
+        let list = r#"[{"metric": "recall", "min": 0.75, "on": "lower_bound"}, {"accuracy": 0.85}, {"metric": "log_loss", "max": 0.4}]"#;
+        let gates = read(list);
+        assert_eq!(gates.0.len(), 3);
+        assert_eq!(gates.0[1], Gate::bare("accuracy", 0.85));
+        assert_eq!(read(&serde_json::to_string(&gates).unwrap()), gates);
+        assert!(read("null").is_empty() && read("{}").is_empty());
+    }
+
+    #[test]
+    fn what_is_not_a_gate_is_refused() {
+        for json in [
+            r#"{"accuracy": "high"}"#,
+            r#"{"accuracy": {"least": 1}}"#,
+            r#"[{"metric": "recall", "least": 0.5}]"#,
+            "0.8",
+            r#"[0.8]"#,
+        ] {
+            assert!(serde_json::from_str::<Gates>(json).is_err(), "{json}");
+        }
+        let wrong = read(
+            r#"[{"acuracy": 0.8}, {"accuracy": 85}, {"metric": "recall"}, {"metric": "mcc", "min": 0.5, "max": 0.4}, {"f1_score": 0.5}]"#,
+        );
+        let errors: Vec<String> = wrong.check().into_iter().map(|(i, error)| format!("{i}: {error}")).collect();
+        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert!(errors[0].starts_with("0: unknown metric `acuracy`, expected one of accuracy, balanced_accuracy,"));
+        assert!(errors[0].ends_with("hint: did you mean `accuracy`?"));
+        assert_eq!(
+            errors[1],
+            "1: the gate on `accuracy` asks for 85, expected a number within 0 .. 1\n  hint: 85 % is written 0.85"
+        );
+        assert_eq!(errors[2], "2: the gate on `recall` has no bound, expected `min`, `max` or both");
+        assert_eq!(errors[3], "3: the gate on `mcc` has min 0.5 above max 0.4: nothing can pass it");
+    }
+
+    #[test]
+    fn verdicts_say_what_was_compared() {
+        let report = report(r#"{"accuracy": 0.9, "log_loss": 0.2, "recall": {"min": 0.9, "max": 0.93333}}"#);
+        assert!(!report.passed);
+        let said: Vec<(bool, &str)> = report.verdicts.iter().map(|v| (v.passed, v.reason.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                (true, "accuracy is 0.9000, at least the minimum 0.9"),
+                (false, "log_loss is 0.3975, above the maximum 0.2"),
+                (true, "recall is 0.9333, at least the minimum 0.9"),
+                (false, "recall is 0.933333, above the maximum 0.93333"),
+            ]
+        );
+        let first = serde_json::to_value(&report.verdicts[0]).unwrap();
+        assert_eq!(
+            first,
+            serde_json::json!({"metric": "accuracy", "on": "point", "value": 0.9, "comparison": ">=", "threshold": 0.9,
+                "passed": true, "reason": "accuracy is 0.9000, at least the minimum 0.9"})
+        );
+    }
+
+    #[test]
+    fn the_bound_is_the_worse_end_of_the_interval() {
+        let report = report(
+            r#"[{"metric": "accuracy", "min": 0.5, "on": "lower_bound"}, {"metric": "log_loss", "max": 1, "on": "lower_bound"}]"#,
+        );
+        let [low, high] = &report.verdicts[..] else { panic!("{report:?}") };
+        assert_eq!((low.on.as_str(), high.on.as_str()), ("lower_bound", "upper_bound"));
+        // accuracy 0.9 of 200 rows: standard error sqrt(0.9 * 0.1 / 200) = 0.0212
+        assert!((low.value.unwrap() - (0.9 - 1.96 * 0.0212)).abs() < 0.01, "{low:?}");
+        assert!(high.value.unwrap() > 0.3976 && high.value.unwrap() < 0.46, "{high:?}");
+        assert!(report.passed);
+    }
+
+    #[test]
+    fn what_is_undefined_or_unknown_never_passes() {
+        let one_class = Rows::binary(&[0, 0, 0], &[0.1, 0.2, 0.3]);
+        let gates = read(
+            r#"[{"roc_auc": 0.0}, {"metric": "mcc", "max": 1.0, "on": "lower_bound"}, {"glamour": 0.0}, {"metric": "recall"}]"#,
+        );
+        let report = judge(&gates, &one_class.scores(), &Bootstrap::seeded(1));
+        assert!(!report.passed && report.verdicts.iter().all(|verdict| !verdict.passed), "{report:?}");
+        assert_eq!(report.verdicts[0].value, None);
+        let reasons: Vec<&str> = report.verdicts.iter().map(|verdict| verdict.reason.as_str()).collect();
+        assert_eq!(reasons[0], "roc_auc is undefined on these rows");
+        assert_eq!(reasons[1], "mcc is undefined on these rows: in 1000 of the bootstrap's draws");
+        assert!(reasons[2].starts_with("unknown metric `glamour`"));
+    }
+
+    #[test]
+    fn no_gates_pass() {
+        assert_eq!(report("{}"), GateReport { passed: true, verdicts: Vec::new() });
+    }
 }
