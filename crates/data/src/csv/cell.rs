@@ -24,7 +24,7 @@ pub(super) enum Cell {
     Unsigned(u64),
     /// Digits beyond `u64`.
     Long,
-    /// Digits with a leading zero: a code.
+    /// Digits after a zero or a plus: a code, a telephone number.
     Zeros,
     Float(f64),
     /// Infinity, in words or by its exponent.
@@ -85,7 +85,7 @@ impl Rules {
             cell
         } else if self.nulls.is_none() && text.len() <= 5 && TOKENS.iter().any(|token| token.as_bytes() == text) {
             Cell::Token
-        } else if is_formatted(text) {
+        } else if is_formatted(text, self.decimal) {
             Cell::Formatted
         } else {
             Cell::Text
@@ -146,7 +146,7 @@ fn digits(text: &[u8]) -> usize {
 }
 
 fn integer(text: &[u8], digits: &[u8]) -> Cell {
-    if digits.len() > 1 && digits[0] == b'0' {
+    if digits.len() > 1 && digits[0] == b'0' || text[0] == b'+' {
         return Cell::Zeros;
     }
     if digits.len() <= 18 {
@@ -256,14 +256,14 @@ fn zone_offset(text: &[u8]) -> Option<Option<i64>> {
 }
 
 /// Digits, and only signs that number formats have besides.
-fn is_formatted(text: &[u8]) -> bool {
+fn is_formatted(text: &[u8], decimal: u8) -> bool {
     if !(text[0].is_ascii_digit() || matches!(text[0], b'$' | b'-' | b'+' | b'(' | b',' | b'.' | b'\'' | 0xc2 | 0xe2)) {
         return false;
     }
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let mut signs = 0;
     let plain = text.chars().all(|char| {
-        signs += usize::from(matches!(char, '$' | '€' | '£' | '¥' | '%' | ','));
+        signs += usize::from(matches!(char, '$' | '€' | '£' | '¥' | '%' | ',') || char == '.' && decimal != b'.');
         char.is_ascii_digit() || " .,'$€£¥%()+-\u{a0}\u{202f}".contains(char)
     });
     plain && signs > 0 && text.bytes().any(|byte| byte.is_ascii_digit())
@@ -284,7 +284,8 @@ mod tests {
         for (text, expected) in [
             ("0", Cell::Integer(0)),
             ("-12", Cell::Integer(-12)),
-            ("+5", Cell::Integer(5)),
+            ("+5", Cell::Zeros),
+            ("+5.5", Cell::Float(5.5)),
             (" 7\t", Cell::Integer(7)),
             ("9223372036854775807", Cell::Integer(i64::MAX)),
             ("-9223372036854775808", Cell::Integer(i64::MIN)),
@@ -318,7 +319,7 @@ mod tests {
         let rules = Rules::new(&options);
         assert_eq!(rules.cell(b"1,5"), Cell::Float(1.5));
         assert_eq!(rules.cell(b",5e1"), Cell::Float(5.0));
-        assert_eq!(rules.cell(b"1.5"), Cell::Text);
+        assert_eq!(rules.cell(b"1.5"), Cell::Formatted);
         assert_eq!(rules.cell(b"15"), Cell::Integer(15));
         assert_eq!(cell("1,5"), Cell::Formatted);
     }

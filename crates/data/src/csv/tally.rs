@@ -5,8 +5,8 @@ use crate::Warning;
 use super::cell::Cell;
 use super::shape::Shape;
 
-/// At this share of one kind of cell, a column that is text for the rest is worth a warning.
-const NEARLY_ALL: f64 = 0.9;
+/// Where more of a text column's cells are of another kind than this, it is worth a warning.
+const MOST: f64 = 0.5;
 
 /// Kinds of cells that are counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,22 @@ const FAMILIES: [(&str, &[Class]); 5] = [
     ("timestamps with zone", &[Class::Zoned]),
     ("booleans", &[Class::Boolean]),
 ];
+
+const TYPED: [Class; 11] = [
+    Class::Integer,
+    Class::Negative,
+    Class::Unsigned,
+    Class::Long,
+    Class::Zeros,
+    Class::Float,
+    Class::Infinite,
+    Class::Boolean,
+    Class::Date,
+    Class::Local,
+    Class::Zoned,
+];
+
+const UNTYPED: [Class; 2] = [Class::Formatted, Class::Text];
 
 /// How many cells of each kind a column has, and the first of each.
 #[derive(Debug, Clone, Default)]
@@ -180,11 +196,10 @@ impl Tally {
             }
             return warnings;
         }
-        let zeros = self.count(&[Class::Zeros]);
-        if self.is_digits() {
-            let (code, classes, what): (_, &[Class], _) = match zeros {
-                0 => ("long_integers", &[Class::Long, Class::Unsigned], "are beyond 64 bits"),
-                _ => ("leading_zeros", &[Class::Zeros], "start with a zero"),
+        if self.count(FAMILIES[0].1) == self.values() {
+            let (code, classes, what): (_, &[Class], _) = match self.count(&[Class::Zeros]) {
+                0 => ("long_integers", &[Class::Long, Class::Unsigned, Class::Infinite], "are beyond 64 bits"),
+                _ => ("leading_zeros", &[Class::Zeros], "start with a zero or a plus"),
             };
             let message = format!("digits such as {} {what}: the column is read as text", at(classes));
             warn(code, self.count(classes), message);
@@ -192,36 +207,30 @@ impl Tally {
         }
         let formatted = self.count(&[Class::Formatted]);
         let numbers = self.count(FAMILIES[0].1);
-        if formatted > 0 && (formatted + numbers) as f64 >= NEARLY_ALL * self.values() as f64 {
+        if formatted > self.count(&[Class::Text]) && (formatted + numbers) as f64 >= MOST * self.values() as f64 {
             let message = format!(
                 "cells such as {} look like numbers with separators or signs: the column is read as text; \
                  data.csv.decimal sets the decimal mark",
                 at(&[Class::Formatted])
             );
             warn("formatted_numbers", formatted, message);
-        } else if let Some((what, count, others)) = self.nearly_one_family() {
-            let share = 100.0 * count as f64 / self.values() as f64;
-            let message = format!(
-                "{share:.1} % of the cells are {what}, but not {}: the column is read as text; \
-                 mend the cell, or list it in data.csv.nulls if it stands for a missing value",
-                at(&others)
-            );
-            warn("mixed_column", self.values() - count, message);
+        } else if self.count(&TYPED) as f64 >= MOST * self.values() as f64 {
+            let (what, classes) = FAMILIES.iter().max_by_key(|(_, classes)| self.count(classes)).expect("families");
+            let others: Vec<Class> =
+                TYPED.iter().chain(&UNTYPED).copied().filter(|class| !classes.contains(class)).collect();
+            let count = self.count(classes);
+            // None are others where instants are too far apart for their decimals.
+            if self.count(&others) > 0 {
+                let share = 100.0 * count as f64 / self.values() as f64;
+                let message = format!(
+                    "{share:.1} % of the cells are {what}, but not {}: the column is read as text; \
+                     mend the cells, or list them in data.csv.nulls if they stand for missing values",
+                    at(&others)
+                );
+                warn("mixed_column", self.values() - count, message);
+            }
         }
         warnings
-    }
-
-    /// The family that nearly all cells are of, how many are, and the classes of the others.
-    fn nearly_one_family(&self) -> Option<(&'static str, u64, Vec<Class>)> {
-        let (what, classes) = FAMILIES.iter().max_by_key(|(_, classes)| self.count(classes)).expect("families");
-        let count = self.count(classes);
-        if (count as f64) < NEARLY_ALL * self.values() as f64 {
-            return None;
-        }
-        let others = FAMILIES.iter().flat_map(|(_, classes)| *classes).chain(&[Class::Formatted, Class::Text]);
-        let others: Vec<Class> = others.copied().filter(|class| !classes.contains(class)).collect();
-        // All of one family, and still text: infinities alone, or instants out of reach.
-        (self.count(&others) > 0).then_some((*what, count, others))
     }
 }
 
@@ -288,7 +297,9 @@ mod tests {
         let [(code, count, message)] = &warn(&cells)[..] else { panic!("one warning") };
         assert_eq!((code.as_str(), *count), ("mixed_column", 1));
         assert!(message.starts_with("95.0 % of the cells are numbers, but not `x` (a.csv, row 20)"), "{message}");
-        assert_eq!(warn(&["1", "x"]), []);
+        assert_eq!(warn(&["1", "x", "y"]), []);
+        assert_eq!(warn(&["1", "2024-01-01", "true"])[0].1, 2);
+        assert_eq!(warn(&["1", "2024-01-01", "true", "x"])[0].1, 3);
         assert_eq!(warn(&["1", " ", "NA"])[0].1, 2);
         assert_eq!(warn(&["007", "8"])[0].0, "leading_zeros");
         assert_eq!(warn(&["18446744073709551616", "8"])[0].0, "long_integers");

@@ -179,6 +179,8 @@ impl<'a> Text<'a> {
                 let delimiter = self.dialect.delimiter as char;
                 if found > expected {
                     fault.hint(format!("fields that hold {delimiter:?} must stand in quotes"))
+                } else if self.bytes[halt.start] == b'#' {
+                    fault.hint("comment lines are no part of CSV: remove them")
                 } else {
                     fault
                 }
