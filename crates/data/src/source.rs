@@ -47,8 +47,19 @@ impl Source {
     /// # Errors
     /// `Unreadable` (`not_found`) when the folder is not there, `Options` (`unknown_scheme`, `bad_url`) for other URLs.
     pub fn open(source: &str) -> Result<Self, DataError> {
+        // Variables that are not Unicode are none of these.
+        let environment =
+            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Self::open_in(source, environment)
+    }
+
+    /// Opens as [`Source::open`], with these variables for the environment.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_in(source: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, DataError> {
         match source.split_once("://") {
-            Some(("s3" | "s3a", rest)) => Ok(Self(Root::Bucket(Bucket::open(rest)?))),
+            Some(("s3" | "s3a", rest)) => Ok(Self(Root::Bucket(Bucket::open(rest, environment)?))),
             Some(("file", rest)) => Ok(Self(Root::Folder(Folder::open(Path::new(rest))?))),
             Some((scheme, _)) => {
                 let fault = Fault::new(

@@ -29,14 +29,15 @@ impl Bucket {
     ///
     /// # Errors
     /// `Options` (`bad_url`).
-    pub(super) fn open(rest: &str) -> Result<Self, DataError> {
+    pub(super) fn open(rest: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, DataError> {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');
         if name.is_empty() {
             let fault = Fault::new("bad_url", format!("expected s3://bucket/prefix/, found s3://{rest}"));
             return Err(DataError::options(fault));
         }
-        let environment: Vec<(AmazonS3ConfigKey, String)> = std::env::vars()
+        let environment: Vec<(AmazonS3ConfigKey, String)> = environment
+            .into_iter()
             .filter(|(key, value)| key.starts_with("AWS_") && !value.is_empty())
             .filter_map(|(key, value)| Some((key.to_ascii_lowercase().parse().ok()?, value)))
             .collect();

@@ -1,3 +1,4 @@
 //! Reads files as they come: odd ones, packed ones, those of a bucket, and any bytes at all.
 
 mod bad_inputs;
+mod s3;
