@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 mod error;
+pub mod expectation;
 mod frame;
 mod graph;
 mod plan;

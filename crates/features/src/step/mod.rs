@@ -13,9 +13,10 @@ use crate::FeatureError;
 use crate::frame::{Frame, Learned};
 
 mod bound;
-mod statistic;
+pub(crate) mod statistic;
 
 pub use bound::{AtLeastTwo, Fraction, Positive};
+pub use statistic::QuantileMethod;
 
 one_of! {
     /// One step of a feature plan.

@@ -1,0 +1,279 @@
+//! The verdict on a table, in the form that Great Expectations gives it and reads it.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use trainer_data::{Table, Warning};
+
+use super::cell::PandasColumn;
+use super::suite::{Suite, SuitedExpectation};
+use super::{Outcome, Severity, UnexpectedRows};
+use crate::step::Fraction;
+
+/// How much a result tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ResultFormat {
+    /// Whether it holds.
+    BooleanOnly,
+    /// Counts, and the first 20 unexpected values.
+    #[default]
+    Basic,
+    /// Also the most frequent of them, and the first 20 rows.
+    Summary,
+    /// Also all values and all rows.
+    Complete,
+}
+
+/// At most this many values are listed, but for [`ResultFormat::Complete`].
+const LISTED: usize = 20;
+
+/// The verdict on one expectation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExpectationResult {
+    /// Whether it holds.
+    pub success: bool,
+    /// The expectation.
+    pub expectation_config: Value,
+    /// What was found.
+    pub result: Map<String, Value>,
+    /// Always empty.
+    pub meta: Map<String, Value>,
+    /// Why it could not be judged, where it could not.
+    pub exception_info: Value,
+    /// What its failure means for the run.
+    #[serde(skip)]
+    pub severity: Severity,
+    /// The column that it is about, if one.
+    #[serde(skip)]
+    pub column: Option<String>,
+}
+
+/// How many expectations hold.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Statistics {
+    /// All.
+    pub evaluated_expectations: usize,
+    /// Those that hold.
+    pub successful_expectations: usize,
+    /// Those that do not.
+    pub unsuccessful_expectations: usize,
+    /// Those that hold, of a hundred.
+    pub success_percent: Option<f64>,
+}
+
+/// The verdict on a suite.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ValidationResult {
+    /// Whether every expectation holds, whatever its severity.
+    pub success: bool,
+    /// One entry an expectation, in the suite's order.
+    pub results: Vec<ExpectationResult>,
+    /// The suite's name.
+    pub suite_name: String,
+    /// Always empty: values are put in when the suite is read.
+    pub suite_parameters: Map<String, Value>,
+    /// How many hold.
+    pub statistics: Statistics,
+    /// Room for the caller: versions, times, names of files.
+    pub meta: Map<String, Value>,
+    /// Always null.
+    pub id: Option<String>,
+}
+
+/// Judges a table by a suite.
+pub fn validate(table: &Table, suite: &Suite, format: ResultFormat) -> ValidationResult {
+    let results: Vec<_> = suite.expectations.iter().map(|expectation| judge(table, expectation, format)).collect();
+    let holding = results.iter().filter(|result| result.success).count();
+    let statistics = Statistics {
+        evaluated_expectations: results.len(),
+        successful_expectations: holding,
+        unsuccessful_expectations: results.len() - holding,
+        success_percent: (!results.is_empty()).then(|| holding as f64 / results.len() as f64 * 100.0),
+    };
+    ValidationResult {
+        success: holding == results.len(),
+        results,
+        suite_name: suite.name.clone(),
+        suite_parameters: Map::new(),
+        statistics,
+        meta: Map::new(),
+        id: None,
+    }
+}
+
+fn judge(table: &Table, suited: &SuitedExpectation, format: ResultFormat) -> ExpectationResult {
+    let expectation = suited.expectation.as_dyn();
+    let (success, result, exception) = match expectation.judge(table) {
+        Err(problem) => (false, Map::new(), Some(problem)),
+        Ok(Outcome::Plain(success)) => (success, Map::new(), None),
+        Ok(Outcome::Observed { success, .. }) if format == ResultFormat::BooleanOnly => (success, Map::new(), None),
+        Ok(Outcome::Observed { success, result }) => (success, result, None),
+        Ok(Outcome::Rows(rows)) => (rows.success(), rows.result(format), None),
+    };
+    ExpectationResult {
+        success,
+        expectation_config: suited.config(),
+        result,
+        meta: Map::new(),
+        exception_info: json!({
+            "raised_exception": exception.is_some(),
+            "exception_traceback": Value::Null,
+            "exception_message": exception,
+        }),
+        severity: expectation.severity(),
+        column: expectation.column().map(str::to_owned),
+    }
+}
+
+impl<'t> UnexpectedRows<'t> {
+    /// Rows of one column, of which those without a value are passed over.
+    pub(super) fn of(cells: PandasColumn<'t>, rows: Vec<u32>, mostly: Fraction) -> Self {
+        Self {
+            rows,
+            elements: cells.column.len(),
+            missing: Some(cells.column.null_count()),
+            mostly: mostly.into(),
+            value: Box::new(move |row| cells.json(row)),
+        }
+    }
+
+    fn result(&self, format: ResultFormat) -> Map<String, Value> {
+        let mut result = Map::new();
+        if format == ResultFormat::BooleanOnly {
+            return result;
+        }
+        let percent = |of: usize| (of > 0).then(|| self.rows.len() as f64 / of as f64 * 100.0);
+        let values = |rows: &[u32]| rows.iter().map(|&row| (self.value)(row as usize)).collect::<Vec<Value>>();
+        let first = &self.rows[..self.rows.len().min(LISTED)];
+        result.insert("element_count".into(), self.elements.into());
+        result.insert("unexpected_count".into(), self.rows.len().into());
+        result.insert("unexpected_percent".into(), percent(self.considered()).into());
+        result.insert("partial_unexpected_list".into(), values(first).into());
+        if let Some(missing) = self.missing {
+            let missing_percent = (self.elements > 0).then(|| missing as f64 / self.elements as f64 * 100.0);
+            result.insert("missing_count".into(), missing.into());
+            result.insert("missing_percent".into(), missing_percent.into());
+            result.insert("unexpected_percent_total".into(), percent(self.elements).into());
+            result.insert("unexpected_percent_nonmissing".into(), percent(self.considered()).into());
+        }
+        if format == ResultFormat::Basic {
+            return result;
+        }
+        let all = values(&self.rows);
+        result.insert("partial_unexpected_counts".into(), most_common(&all));
+        result.insert("partial_unexpected_index_list".into(), first.into());
+        if format == ResultFormat::Complete {
+            let rows: Vec<String> = self.rows.iter().map(u32::to_string).collect();
+            result.insert("unexpected_list".into(), all.into());
+            result.insert("unexpected_index_list".into(), self.rows.clone().into());
+            result.insert(
+                "unexpected_index_query".into(),
+                format!("df.filter(items=[{}], axis=0)", rows.join(", ")).into(),
+            );
+        }
+        result
+    }
+}
+
+/// The 20 most frequent values with how often they are there: the most frequent first, then by value.
+fn most_common(values: &[Value]) -> Value {
+    let mut place: HashMap<String, usize> = HashMap::new();
+    let mut counts: Vec<(Value, u64)> = Vec::new();
+    for value in values {
+        let plain = match value {
+            Value::Object(columns) => Value::Array(columns.values().cloned().collect()),
+            other => other.clone(),
+        };
+        let at = *place.entry(plain.to_string()).or_insert_with(|| {
+            counts.push((plain, 0));
+            counts.len() - 1
+        });
+        counts[at].1 += 1;
+    }
+    // Stable: of equally frequent values the first ones are kept.
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.truncate(LISTED);
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| order(&a.0, &b.0)));
+    counts.into_iter().map(|(value, count)| json!({"value": value, "count": count})).collect()
+}
+
+/// Missing first, then numbers by value, then text by code point; lists by their first difference.
+fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
+    let rank = |value: &Value| match value {
+        Value::Null => 0,
+        Value::Bool(_) | Value::Number(_) => 1,
+        Value::String(_) => 2,
+        _ => 3,
+    };
+    let number = |value: &Value| match value {
+        Value::Bool(flag) => f64::from(u8::from(*flag)),
+        value => value.as_f64().unwrap_or(f64::NAN),
+    };
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (Value::Array(a), Value::Array(b)) => {
+            let difference = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
+            difference.unwrap_or_else(|| a.len().cmp(&b.len()))
+        }
+        _ if rank(a) == 1 && rank(b) == 1 => number(a).total_cmp(&number(b)),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+impl ValidationResult {
+    /// The expectations that do not hold and stop the run.
+    pub fn critical_failures(&self) -> impl Iterator<Item = &ExpectationResult> {
+        self.results.iter().filter(|result| !result.success && result.severity == Severity::Critical)
+    }
+
+    /// What does not stop the run: failures of a lower severity, and expectations that hold because there is nothing to
+    /// judge.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.results.iter().filter_map(ExpectationResult::warning).collect()
+    }
+}
+
+impl ExpectationResult {
+    /// The expectation's type, such as `expect_column_to_exist`.
+    pub fn type_name(&self) -> &str {
+        self.expectation_config["type"].as_str().unwrap_or_default()
+    }
+
+    /// What was found, in one line.
+    pub fn summary(&self) -> String {
+        if let Some(problem) = self.exception_info["exception_message"].as_str() {
+            return problem.to_owned();
+        }
+        match (self.result.get("unexpected_percent"), self.result.get("observed_value")) {
+            (Some(_), _) => {
+                let shown = self.result.get("partial_unexpected_list").and_then(Value::as_array);
+                let few: Vec<String> = shown.into_iter().flatten().take(3).map(Value::to_string).collect();
+                let count = |key: &str| self.result.get(key).and_then(Value::as_u64).unwrap_or(0);
+                let considered = count("element_count") - count("missing_count");
+                let such_as = if few.is_empty() { String::new() } else { format!(", such as {}", few.join(", ")) };
+                format!("{} of {considered} values are unexpected{such_as}", count("unexpected_count"))
+            }
+            (None, Some(observed)) if !observed.is_null() => format!("found {observed}"),
+            _ => if self.success { "holds" } else { "does not hold" }.into(),
+        }
+    }
+
+    fn warning(&self) -> Option<Warning> {
+        let count = |key: &str| self.result.get(key).and_then(Value::as_u64);
+        let about = |code: &str, message: String| {
+            let count = count("unexpected_count").unwrap_or(1);
+            Some(Warning { code: code.into(), column: self.column.clone(), count, message })
+        };
+        if !self.success && self.severity != Severity::Critical {
+            return about("expectation_failed", format!("`{}` does not hold: {}", self.type_name(), self.summary()));
+        }
+        let nothing = count("missing_count").is_some() && count("missing_count") == count("element_count");
+        if self.success && nothing {
+            let message = format!("`{}` holds only because no cell has a value", self.type_name());
+            return about("expectation_without_values", message);
+        }
+        None
+    }
+}

@@ -1,0 +1,155 @@
+//! Suites: expectations of a config, or of a file of Great Expectations.
+
+use serde_json::{Map, Value, json};
+use trainer_data::Fault;
+
+use super::{AnyExpectation, plain_name, unknown_type};
+use crate::FeatureError;
+
+/// Expectations under one name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suite {
+    /// The name.
+    pub name: String,
+    /// The expectations, in order; at least one.
+    pub expectations: Vec<SuitedExpectation>,
+}
+
+/// An expectation with what its file says about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuitedExpectation {
+    /// The expectation.
+    pub expectation: AnyExpectation,
+    /// Its id in the file.
+    pub id: Option<String>,
+    /// What the file says besides.
+    pub meta: Map<String, Value>,
+}
+
+impl SuitedExpectation {
+    /// As a result names it.
+    pub(super) fn config(&self) -> Value {
+        let mut config = json!({
+            "type": self.expectation.type_name(),
+            "kwargs": self.expectation.kwargs(),
+            "meta": self.meta,
+            "severity": self.expectation.as_dyn().severity(),
+        });
+        if let Some(id) = &self.id {
+            config["id"] = id.as_str().into();
+        }
+        config
+    }
+}
+
+/// Parameters that say how a result is returned, or that are written though they mean nothing by default.
+const IDLE: [&str; 6] = ["batch_id", "result_format", "catch_exceptions", "include_config", "condition_parser", "meta"];
+
+impl Suite {
+    /// Expectations of a config.
+    ///
+    /// # Errors
+    /// When there are none: a suite that checks nothing must not pass for one that holds.
+    pub fn inline(name: impl Into<String>, expectations: Vec<AnyExpectation>) -> Result<Self, FeatureError> {
+        let suited = |expectation| SuitedExpectation { expectation, id: None, meta: Map::new() };
+        Self { name: name.into(), expectations: expectations.into_iter().map(suited).collect() }.checked()
+    }
+
+    /// A suite of Great Expectations, 1.x or 0.18.
+    ///
+    /// # Errors
+    /// `Config` when it is no suite, is empty, or names a type, a parameter or a condition that is not known here.
+    pub fn from_gx_json(json: &str) -> Result<Self, FeatureError> {
+        Self::with_parameters(json, &Map::new())
+    }
+
+    /// A suite of Great Expectations, with the values of its `$PARAMETER`s.
+    ///
+    /// # Errors
+    /// As [`Suite::from_gx_json`], and when a parameter has no value.
+    pub fn with_parameters(json: &str, parameters: &Map<String, Value>) -> Result<Self, FeatureError> {
+        let saved: Value = serde_json::from_str(json).map_err(|problem| {
+            let place = Fault::new("suite_json", format!("expected JSON, found {problem}"));
+            FeatureError::config(place.line(problem.line() as u64))
+        })?;
+        let name = ["name", "expectation_suite_name"].iter().find_map(|key| saved[*key].as_str()).unwrap_or("default");
+        let entries = saved["expectations"].as_array();
+        let entries = entries.ok_or_else(|| fault(None, "expected a list under `expectations`, found none".into()))?;
+        let read = |(place, entry)| read(entry, parameters).map_err(|problem| fault(Some(place), problem));
+        let expectations = entries.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Self { name: name.to_owned(), expectations }.checked()
+    }
+
+    fn checked(self) -> Result<Self, FeatureError> {
+        if self.expectations.is_empty() {
+            return Err(fault(
+                None,
+                format!("expected at least one expectation in the suite `{}`, found none", self.name),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+fn fault(place: Option<usize>, problem: String) -> FeatureError {
+    let message = match place {
+        Some(place) => format!("expectation {}: {problem}", place + 1),
+        None => problem,
+    };
+    FeatureError::config(Fault::new("expectation_suite", message))
+}
+
+/// One entry of a file.
+fn read(entry: &Value, parameters: &Map<String, Value>) -> Result<SuitedExpectation, String> {
+    let name = ["type", "expectation_type"].iter().find_map(|key| entry[*key].as_str());
+    let name = plain_name(name.ok_or("expected a `type`, found none")?);
+    if !AnyExpectation::NAMES.contains(&name) {
+        return Err(unknown_type(name));
+    }
+    let empty = Map::new();
+    let kwargs = entry["kwargs"].as_object().unwrap_or(&empty);
+    let mut plain = Map::new();
+    for (key, value) in kwargs {
+        if value.is_null() || IDLE.contains(&key.as_str()) || value == &json!(false) && SWITCHES.contains(&key.as_str())
+        {
+            continue;
+        }
+        if key == "row_condition" {
+            return Err(format!("`{name}`: expected no `row_condition` (all rows are checked), found {value}"));
+        }
+        plain
+            .insert(key.clone(), filled(value, parameters).map_err(|problem| format!("`{name}`, `{key}`: {problem}"))?);
+    }
+    if let Some(severity) = entry.get("severity").filter(|severity| !severity.is_null()) {
+        plain.insert("severity".into(), severity.clone());
+    }
+    let tagged = Value::Object(Map::from_iter([(name.to_owned(), Value::Object(plain))]));
+    let expectation = serde_json::from_value(tagged).map_err(|problem| format!("`{name}`: {problem}"))?;
+    Ok(SuitedExpectation {
+        expectation,
+        id: entry["id"].as_str().or(entry["ge_cloud_id"].as_str()).map(str::to_owned),
+        meta: entry["meta"].as_object().cloned().unwrap_or_default(),
+    })
+}
+
+/// Parameters of 0.18 that mean nothing when they are off.
+const SWITCHES: [&str; 4] = ["auto", "parse_strings_as_datetimes", "allow_cross_type_comparisons", "profiler_config"];
+
+/// A parameter's value in place of `{"$PARAMETER": "name"}`; 0.18 may carry the value along as `$PARAMETER.name`.
+fn filled(value: &Value, parameters: &Map<String, Value>) -> Result<Value, String> {
+    match value {
+        Value::Object(map) => {
+            if let Some(name) = map.get("$PARAMETER").and_then(Value::as_str) {
+                let carried = map.get(&format!("$PARAMETER.{name}"));
+                return parameters
+                    .get(name)
+                    .or(carried)
+                    .cloned()
+                    .ok_or(format!("expected a value for the parameter `{name}`"));
+            }
+            map.iter().map(|(key, value)| Ok((key.clone(), filled(value, parameters)?))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| filled(item, parameters)).collect(),
+        other => Ok(other.clone()),
+    }
+}

@@ -1,0 +1,213 @@
+//! Columns and rows as such.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use trainer_data::Table;
+
+use super::bound::Range;
+use super::{Expectation, Outcome, Severity, is_false};
+
+/// The column is there, and where it is expected to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnToExist {
+    /// The column.
+    pub column: String,
+    /// Its place, from 0; from the end, -1, when negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column_index: Option<i64>,
+    /// What a failure means for the run.
+    #[serde(default, skip_serializing_if = "Severity::is_default")]
+    pub severity: Severity,
+}
+
+impl Expectation for ColumnToExist {
+    fn column(&self) -> Option<&str> {
+        Some(&self.column)
+    }
+
+    fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
+        let names: Vec<&str> = table.names().collect();
+        Ok(Outcome::Plain(match self.column_index {
+            // Great Expectations takes 0 for no place at all.
+            None | Some(0) => names.contains(&self.column.as_str()),
+            Some(place) => {
+                let place = if place < 0 { place + names.len() as i64 } else { place };
+                usize::try_from(place).ok().and_then(|place| names.get(place)).is_some_and(|name| *name == self.column)
+            }
+        }))
+    }
+}
+
+/// Declares an expectation about a count of the table.
+macro_rules! counted {
+    ($Between:ident, $Equal:ident, $what:literal, |$table:ident| $count:expr) => {
+        #[doc = concat!("The number of ", $what, " lies between two bounds.")]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $Between {
+            /// The least number.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub min_value: Option<f64>,
+            /// The greatest number.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub max_value: Option<f64>,
+            /// Whether `min_value` itself is too few.
+            #[serde(default, skip_serializing_if = "is_false")]
+            pub strict_min: bool,
+            /// Whether `max_value` itself is too many.
+            #[serde(default, skip_serializing_if = "is_false")]
+            pub strict_max: bool,
+            /// What a failure means for the run.
+            #[serde(default, skip_serializing_if = "Severity::is_default")]
+            pub severity: Severity,
+        }
+
+        impl Expectation for $Between {
+            fn column(&self) -> Option<&str> {
+                None
+            }
+
+            fn severity(&self) -> Severity {
+                self.severity
+            }
+
+            fn check(&self) -> Result<(), String> {
+                match (self.min_value, self.max_value) {
+                    (Some(min), Some(max)) if min > max => Err("expected `min_value` at or below `max_value`".into()),
+                    _ => Ok(()),
+                }
+            }
+
+            fn judge<'t>(&self, $table: &'t Table) -> Result<Outcome<'t>, String> {
+                let Self { min_value: min, max_value: max, strict_min, strict_max, .. } = *self;
+                let count: usize = $count;
+                Ok(Outcome::observed(Range { min, max, strict_min, strict_max }.holds(&(count as f64)), count))
+            }
+        }
+
+        #[doc = concat!("The number of ", $what, " is this one.")]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $Equal {
+            /// The number.
+            pub value: u64,
+            /// What a failure means for the run.
+            #[serde(default, skip_serializing_if = "Severity::is_default")]
+            pub severity: Severity,
+        }
+
+        impl Expectation for $Equal {
+            fn column(&self) -> Option<&str> {
+                None
+            }
+
+            fn severity(&self) -> Severity {
+                self.severity
+            }
+
+            fn judge<'t>(&self, $table: &'t Table) -> Result<Outcome<'t>, String> {
+                let count: usize = $count;
+                Ok(Outcome::observed(count as u64 == self.value, count))
+            }
+        }
+    };
+}
+
+counted!(RowCountBetween, RowCountEqual, "rows", |table| table.rows());
+counted!(ColumnCountBetween, ColumnCountEqual, "columns", |table| table.columns().len());
+
+/// The columns are these, in this order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsMatchList {
+    /// The names in their order.
+    pub column_list: Vec<String>,
+    /// What a failure means for the run.
+    #[serde(default, skip_serializing_if = "Severity::is_default")]
+    pub severity: Severity,
+}
+
+impl Expectation for ColumnsMatchList {
+    fn column(&self) -> Option<&str> {
+        None
+    }
+
+    fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
+        let found: Vec<&str> = table.names().collect();
+        let mut result = Map::from_iter([("observed_value".to_owned(), json!(found))]);
+        let mismatched: Vec<Value> = (0..found.len().max(self.column_list.len()))
+            .map(|place| (place, self.column_list.get(place).map(String::as_str), found.get(place).copied()))
+            .filter(|(_, expected, found)| expected != found)
+            .map(|(place, expected, found)| json!({"Expected Column Position": place, "Expected": expected, "Found": found}))
+            .collect();
+        let success = mismatched.is_empty();
+        if !success {
+            result.insert("details".into(), json!({ "mismatched": mismatched }));
+        }
+        Ok(Outcome::Observed { success, result })
+    }
+}
+
+/// The columns are these, in any order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnsMatchSet {
+    /// The names.
+    pub column_set: Vec<String>,
+    /// Whether there may be no others.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub exact_match: bool,
+    /// What a failure means for the run.
+    #[serde(default, skip_serializing_if = "Severity::is_default")]
+    pub severity: Severity,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+impl Expectation for ColumnsMatchSet {
+    fn column(&self) -> Option<&str> {
+        None
+    }
+
+    fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
+        let found: BTreeSet<&str> = table.names().collect();
+        let expected: BTreeSet<&str> = self.column_set.iter().map(String::as_str).collect();
+        let unexpected: Vec<&str> = found.difference(&expected).copied().collect();
+        let missing: Vec<&str> = expected.difference(&found).copied().collect();
+        let mut result = Map::from_iter([("observed_value".to_owned(), json!(found))]);
+        let mut mismatched = Map::new();
+        if !unexpected.is_empty() {
+            mismatched.insert("unexpected".into(), json!(unexpected));
+        }
+        if !missing.is_empty() {
+            mismatched.insert("missing".into(), json!(missing));
+        }
+        let success = missing.is_empty() && (unexpected.is_empty() || !self.exact_match);
+        if !mismatched.is_empty() {
+            result.insert("details".into(), json!({ "mismatched": mismatched }));
+        }
+        Ok(Outcome::Observed { success, result })
+    }
+}
