@@ -1,9 +1,17 @@
 //! How the program ends: the documented exit codes, and the one way from an error to its code.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;
 
+use trainer_data::DataError;
+use trainer_features::FeatureError;
+use trainer_kernels::Unavailable;
+use trainer_models::ModelError;
+use trainer_quality::QualityError;
+
 use crate::config::Problem;
+use crate::interrupt::{self, Stopped};
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +67,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// How the program ends.
     pub exit: Exit,
-    /// What went wrong, lower case; empty when `problems` say it all.
+    /// What went wrong, lower case.
     pub message: String,
     /// The config's errors, when it is they that stopped the program.
     pub problems: Vec<Problem>,
@@ -80,6 +88,12 @@ impl Failure {
     pub fn data(message: impl Into<String>) -> Self {
         Self::new(Exit::Data, message)
     }
+
+    /// The config is wrong.
+    pub fn config(problems: Vec<Problem>) -> Self {
+        let errors = if problems.len() == 1 { "1 error".to_owned() } else { format!("{} errors", problems.len()) };
+        Self { problems, ..Self::usage(format!("the config has {errors}")) }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -88,19 +102,60 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl StdError for Failure {}
 
 /// The exit code of an error: the first link of its chain that has one decides; an unknown error is our bug.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(exit_of_link).unwrap_or(Exit::Bug)
 }
 
-fn exit_of_link(link: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if let Some(failure) = link.downcast_ref::<Failure>() {
-        return Some(failure.exit);
+/// A new library error enum is one row here.
+fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
+    None.or_else(|| link.downcast_ref().map(|failure: &Failure| failure.exit))
+        .or_else(|| link.downcast_ref().map(|stopped: &Stopped| stopped.exit()))
+        .or_else(|| link.downcast_ref().map(exit_of_data))
+        .or_else(|| link.downcast_ref().map(|_: &FeatureError| Exit::Data))
+        .or_else(|| link.downcast_ref().map(exit_of_model))
+        .or_else(|| link.downcast_ref().map(|_: &QualityError| Exit::Usage))
+        .or_else(|| link.downcast_ref().map(|_: &Unavailable| Exit::Device))
+        .or_else(|| link.downcast_ref().map(|_: &std::io::Error| Exit::Data))
+}
+
+fn exit_of_data(error: &DataError) -> Exit {
+    if matches!(error, DataError::Options(_)) { Exit::Usage } else { Exit::Data }
+}
+
+fn exit_of_model(error: &ModelError) -> Exit {
+    match error {
+        ModelError::Parameter(_) => Exit::Usage,
+        // Who else could have asked for the end: without a signal it is our bug.
+        ModelError::Stopped { .. } => interrupt::stopped().map_or(Exit::Bug, |stopped| stopped.exit()),
+        _ => Exit::Data,
     }
-    // A new library error enum is one row here.
-    let rows: [(bool, Exit); 2] =
-        [(link.is::<trainer_kernels::Unavailable>(), Exit::Device), (link.is::<std::io::Error>(), Exit::Data)];
-    rows.iter().find(|(is, _)| *is).map(|&(_, exit)| exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+    use trainer_kernels::{Device, DeviceSpec};
+
+    use super::*;
+
+    #[test]
+    fn an_error_finds_its_code_through_any_context() {
+        let of = |error: anyhow::Error| exit_of(&error.context("while doing something"));
+        assert_eq!(of(Failure::data("x").into()), Exit::Data);
+        assert_eq!(of(Device::open(&DeviceSpec::Cuda(0)).unwrap_err().into()), Exit::Device);
+        assert_eq!(of(ModelError::Parameter("x".into()).into()), Exit::Usage);
+        assert_eq!(of(ModelError::Data("x".into()).into()), Exit::Data);
+        assert_eq!(of(QualityError::OneClass { rows: 3 }.into()), Exit::Usage);
+        assert_eq!(of(std::io::Error::other("disk full").into()), Exit::Data);
+        assert_eq!(of(anyhow!("nobody knows")), Exit::Bug);
+    }
+
+    #[test]
+    fn the_outermost_link_with_a_code_decides() {
+        let error = Err::<(), _>(std::io::Error::other("x")).context(Failure::new(Exit::NotLogged, "not logged"));
+        assert_eq!(exit_of(&error.unwrap_err()), Exit::NotLogged);
+    }
 }

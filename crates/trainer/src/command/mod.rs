@@ -1,20 +1,30 @@
 //! The command line: one file a command, one row in [`Command`].
 
+mod check;
+mod completions;
+mod config;
+mod devices;
 mod evaluate;
 mod fit;
 mod predict;
 mod reproduce;
 mod sample;
+mod schema;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use anyhow::Context as _;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::exit::Exit;
+use crate::config::{self as configuration, Loaded, Overlay};
+use crate::exit::{Exit, Failure, exit_of};
+use crate::{bug, console};
 
 /// Trains, judges and keeps classifiers from a config and a data file.
 #[derive(Debug, Parser)]
-#[command(name = "trainer", version, propagate_version = true)]
+#[command(name = "trainer", version, propagate_version = true, after_help = AFTER)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -24,8 +34,15 @@ pub struct Cli {
     pub common: Common,
 }
 
+const AFTER: &str = "\
+stdout is the result, stderr the progress. With `--output json` stdout is one JSON object, `{\"error\": ...}` when it fails.
+
+Exit codes: 0 done, 1 our bug or a difference found, 2 usage or config, 3 data or files, 4 a gate failed,
+5 device, 6 trained but not logged, 130 stopped by Ctrl-C, 143 stopped by SIGTERM.";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Threads to use [default: all cores]; the result does not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -33,9 +50,18 @@ pub struct Common {
     /// No progress and no notes on stderr, errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// More on stderr: where values came from, what each stage did
+    /// More on stderr: what is in use, and where it came from
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
+}
+
+impl Common {
+    /// Says something on stderr that stops nothing, unless quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            console::say(&format!("note: {text}"));
+        }
+    }
 }
 
 /// In which form the result is printed.
@@ -53,13 +79,26 @@ pub enum Form {
 pub struct ConfigArgs {
     /// The training config (YAML)
     #[arg(short, long, value_name = "FILE")]
-    pub config: std::path::PathBuf,
-    /// Named overrides of the config's `targets:` to lay over it
+    pub config: PathBuf,
+    /// Section of the config's `targets:` to lay over it
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// Sets one value, such as `training.cv_folds=0`; may be given again
+    /// Sets one value, such as training.cv_folds=0 or features.steps.0.impute.strategy=mean; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Reads the config, lays target, environment and `--set` over it, checks it, and says its notes.
+    ///
+    /// # Errors
+    /// A [`Failure`] with every problem of the config (exit 2).
+    pub fn load(&self, common: &Common) -> anyhow::Result<Loaded> {
+        let overlay = Overlay { target: self.target.clone(), set: self.set.clone(), ..Overlay::of_environment() };
+        let loaded = configuration::load_file(&self.config, &overlay).map_err(Failure::config)?;
+        loaded.notes.iter().for_each(|note| common.note(note));
+        Ok(loaded)
+    }
 }
 
 /// `--output text|json`.
@@ -73,30 +112,118 @@ pub struct FormArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Fits a model, judges it, and writes a run folder
+    /// Fit a model, judge it, and write a run folder
     Fit(fit::FitArgs),
-    /// Predicts the rows of a file with a run's model
+    /// Predict the rows of a file with a run's model
     Predict(predict::PredictArgs),
-    /// Judges a run's model on a file with known targets
+    /// Judge a run's model on a file with known targets
     Evaluate(evaluate::EvaluateArgs),
-    /// Fits again what a lock file describes and compares the model
+    /// Fit again what a lock file describes and compare the models
     Reproduce(reproduce::ReproduceArgs),
-    /// Writes sample data
+    /// Check a config without touching data or network
+    Check(check::CheckArgs),
+    /// Print the values in use and where each came from
+    Config(config::ShowArgs),
+    /// Print the JSON Schema of a config
+    Schema(schema::SchemaArgs),
+    /// Write sample data
     Sample(sample::SampleArgs),
+    /// List the devices and what this build can open
+    Devices(devices::DevicesArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    fn run(&self, common: &Common) -> anyhow::Result<Exit> {
+        match self {
+            Self::Fit(args) => fit::run(args, common),
+            Self::Predict(args) => predict::run(args, common),
+            Self::Evaluate(args) => evaluate::run(args, common),
+            Self::Reproduce(args) => reproduce::run(args, common),
+            Self::Check(args) => check::run(args, common),
+            Self::Config(args) => config::run(args, common),
+            Self::Schema(args) => schema::run(args, common),
+            Self::Sample(args) => sample::run(args, common),
+            Self::Devices(args) => devices::run(args, common),
+            Self::Completions(args) => completions::run(args, common),
+        }
+    }
 }
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result: anyhow::Result<Exit> = match &cli.command {
-        Command::Fit(args) => fit::run(args, &cli.common),
-        Command::Predict(args) => predict::run(args, &cli.common),
-        Command::Evaluate(args) => evaluate::run(args, &cli.common),
-        Command::Reproduce(args) => reproduce::run(args, &cli.common),
-        Command::Sample(args) => sample::run(args, &cli.common),
+    bug::catch_all();
+    let json = asks_for_json();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error, json).into(),
     };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(error) => crate::exit::exit_of(&error).into(),
+    let result = bug::guard(|| {
+        start(&cli.common)?;
+        cli.command.run(&cli.common)
+    });
+    result.unwrap_or_else(|error| failed(&error, json)).into()
+}
+
+fn start(common: &Common) -> anyhow::Result<()> {
+    if let Some(threads) = common.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        pool.build_global().with_context(|| Failure::usage(format!("cannot start {threads} threads")))?;
+    }
+    Ok(())
+}
+
+/// Whether a failure is to be told as JSON too; also asked where the arguments themselves are wrong.
+fn asks_for_json() -> bool {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let pairs = arguments.windows(2).any(|pair| (pair[0] == "--output" || pair[0] == "-o") && pair[1] == "json");
+    pairs || arguments.iter().any(|argument| argument == "--output=json" || argument == "-ojson")
+}
+
+fn misused(error: &clap::Error, json: bool) -> Exit {
+    let _ = error.print();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Done;
+    }
+    if json {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let _ = console::print_json(&console::error_json(&Failure::usage(first).into()));
+    }
+    Exit::Usage
+}
+
+fn failed(error: &anyhow::Error, json: bool) -> Exit {
+    // A panic has told of itself where it happened.
+    if error.downcast_ref::<bug::Panicked>().is_none() {
+        console::say(console::error_text(error, console::paint()).trim_end());
+    }
+    if json {
+        let _ = console::print_json(&console::error_json(error));
+    }
+    exit_of(error)
+}
+
+/// The whole command line, for completions.
+fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        command_line().debug_assert();
+    }
+
+    #[test]
+    fn common_options_stand_anywhere() {
+        let cli = Cli::try_parse_from(["trainer", "-q", "check", "--config", "x", "--threads", "2"]).unwrap();
+        assert!(cli.common.quiet && cli.common.threads == Some(2));
+        assert!(Cli::try_parse_from(["trainer", "check", "-c", "x", "--threads", "0"]).is_err());
+        assert!(Cli::try_parse_from(["trainer", "check", "-c", "x", "-q", "-v"]).is_err());
     }
 }

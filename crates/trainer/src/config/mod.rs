@@ -1,9 +1,27 @@
-//! The config: read, checked with every error at once, laid over with targets, environment and `--set`, and typed.
+//! The config: read, laid over with target, environment and `--set`, checked with every error at once, and typed.
+//!
+//! The JSON Schema that the typed structs state is what a file is held against, so a new learner, step or gate brings
+//! its own keys, bounds and messages, and nothing changes here.
 
-mod learner;
+mod default;
+mod effective;
+mod inspect;
+mod layer;
+mod load;
+mod nearest;
 mod problem;
+mod render;
+mod rule;
+mod schema;
 mod shape;
+mod source;
+mod tree;
+mod variable;
+mod yaml;
 
-pub use learner::AnyLearner;
-pub use problem::Problem;
-pub use shape::{Config, Data, Features, Fraction, OneOrMany, Project, Training};
+pub use load::{Loaded, Overlay, load, load_file};
+pub use problem::{Code, Problem};
+pub use render::{Paint, render};
+pub use schema::Schema;
+pub use shape::{Config, Data, Expectations, Features, Fraction, OneOrMany, Project, Training};
+pub use source::Place;

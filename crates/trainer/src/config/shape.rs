@@ -1,12 +1,16 @@
 //! What a config may say: the typed sections. Learners, steps, expectations and gates bring their own structs.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use trainer_data::Label;
-
-use super::AnyLearner;
+use trainer_data::{CsvOptions, Format, Label};
+use trainer_features::Step;
+use trainer_features::expectation::AnyExpectation;
+use trainer_kernels::DeviceSpec;
+use trainer_models::AnyLearner;
+use trainer_quality::{Average, DecisionThreshold, Gates};
 
 /// A training project: data, features, model, and the gates that it must pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,12 +28,25 @@ pub struct Config {
     /// How it is trained and judged.
     #[serde(default)]
     pub training: Training,
+    /// What the judged part's metrics must reach: `accuracy: 0.85`, or `{metric: recall, min: 0.75, on: lower_bound}`.
+    #[serde(default)]
+    pub quality_gates: Gates,
     /// Seed of splits and folds, and of the model where `random_state` is not given.
     #[serde(default)]
     pub seed: u64,
     /// Where it runs: auto, cpu, wgpu:N or cuda:N. A named device that is missing is an error.
     #[serde(default = "auto")]
     pub device: String,
+}
+
+impl Config {
+    /// The device that is asked for.
+    ///
+    /// # Errors
+    /// Text that names no device; never after [`super::load()`].
+    pub fn device_spec(&self) -> Result<DeviceSpec, String> {
+        self.device.parse()
+    }
 }
 
 fn auto() -> String {
@@ -70,6 +87,25 @@ pub struct Data {
     /// Column of row weights.
     #[serde(default)]
     pub weight: Option<String>,
+    /// Format of the files; absent: by each file's extension.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// How CSV files are written.
+    #[serde(default)]
+    pub csv: CsvOptions,
+    /// What must hold of the training rows before anything is fitted.
+    #[serde(default)]
+    pub expectations: Option<Expectations>,
+}
+
+/// Expectations in the config, or a file of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Expectations {
+    /// A suite in Great Expectations' own JSON (1.x or 0.18), by path.
+    File(String),
+    /// Each one key, the name of an expectation, with its parameters.
+    Inline(#[schemars(length(min = 1))] Vec<AnyExpectation>),
 }
 
 fn target() -> String {
@@ -77,9 +113,38 @@ fn target() -> String {
 }
 
 /// A number between 0 and 1, both excluded.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Fraction(f64);
+
+impl JsonSchema for Fraction {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Fraction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0 })
+    }
+}
+
+impl TryFrom<f64> for Fraction {
+    type Error = String;
+
+    fn try_from(number: f64) -> Result<Self, String> {
+        let inside = number > 0.0 && number < 1.0;
+        if inside { Ok(Self(number)) } else { Err(format!("expected a number between 0 and 1, found {number}")) }
+    }
+}
+
+impl From<Fraction> for f64 {
+    fn from(fraction: Fraction) -> Self {
+        fraction.0
+    }
+}
 
 impl Fraction {
     /// The number.
@@ -115,13 +180,15 @@ impl OneOrMany {
 }
 
 /// Which columns become features, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Features {
     /// Id column, or columns: never features, kept in predictions.
     pub entity: Option<OneOrMany>,
     /// The columns to use, `column` or `view:column`; absent: all that are left.
     pub features: Option<Vec<String>>,
+    /// What is done to columns, in order; none: what the learner needs, decided by type.
+    pub steps: Vec<Step>,
 }
 
 /// How the model is trained and judged.
@@ -138,8 +205,13 @@ pub struct Training {
     pub batch_size: Option<NonZeroU32>,
     /// Folds of the cross-validation; 0: off.
     pub cv_folds: u32,
-    /// Label of the class that counts as positive.
+    /// How precision, recall and F1 of the classes become one number.
+    pub average: Average,
+    /// Label of the class that counts as positive; absent: the second of two, in order.
     pub positive_label: Option<Label>,
+    /// Probability from which a row is called positive: a number, `max_f1`, `max_balanced_accuracy`, or
+    /// `{precision: 0.8}`; absent: the most probable class.
+    pub decision_threshold: Option<DecisionThreshold>,
 }
 
 impl Default for Training {
@@ -150,7 +222,9 @@ impl Default for Training {
             epochs: None,
             batch_size: None,
             cv_folds: 5,
+            average: Average::default(),
             positive_label: None,
+            decision_threshold: None,
         }
     }
 }

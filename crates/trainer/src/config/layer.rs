@@ -1,0 +1,208 @@
+//! Layers over the file: a target, the environment, `--set`; each laid over what is below it.
+
+use super::problem::{Code, Problem};
+use super::schema::{did_you_mean, join, list, text_of};
+use super::source::{Sources, Span};
+use super::tree::{Entry, Layer, Node, Value};
+use super::yaml;
+
+/// Variables with this start are laid over the config: `TRAINER__TRAINING__CV_FOLDS=0` sets `training.cv_folds`.
+pub const PREFIX: &str = "TRAINER__";
+
+/// Name under which messages show variables of the environment.
+pub const ENVIRONMENT: &str = "environment";
+
+/// Lays `upper` over `lower`: sections key by key, everything else as a whole.
+///
+/// Where a section changes its `type`, it is taken as a whole: parameters of the one below are not those of another.
+pub fn lay(lower: &mut Node, upper: Node, sources: &Sources, path: &str, problems: &mut Vec<Problem>) {
+    let by_index = matches!(upper.layer, Layer::Environment | Layer::Set);
+    match (&mut lower.value, upper.value) {
+        (Value::Map(below), Value::Map(above)) if !changes_type(below, &above) => {
+            for entry in above {
+                match below.iter_mut().find(|old| old.key == entry.key) {
+                    Some(old) => lay(&mut old.node, entry.node, sources, &join(path, &entry.key), problems),
+                    None => below.push(entry),
+                }
+            }
+        }
+        (Value::List(items), Value::Map(above)) if by_index && !above.is_empty() => {
+            let count = items.len();
+            for entry in above {
+                match entry.key.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+                    Some(item) => lay(item, entry.node, sources, &join(path, &entry.key), problems),
+                    None => problems.push(no_item(&entry, count, sources, path)),
+                }
+            }
+        }
+        (_, value) => *lower = Node { value, ..upper },
+    }
+}
+
+fn changes_type(below: &[Entry], above: &[Entry]) -> bool {
+    let of = |entries: &[Entry]| {
+        entries.iter().find(|entry| entry.key == "type").and_then(|entry| text_of(&entry.node)).map(str::to_owned)
+    };
+    of(above).is_some_and(|new| of(below).is_some_and(|old| old != new))
+}
+
+fn no_item(entry: &Entry, count: usize, sources: &Sources, path: &str) -> Problem {
+    let expected = match count {
+        0 => "the whole list, which is empty".to_owned(),
+        count => format!("a position from 0 to {}, or the whole list", count - 1),
+    };
+    let problem = match entry.key_span {
+        Some(span) => {
+            Problem::at(Code::Override, sources, span, format!("`{path}` is a list without an item `{}`", entry.key))
+        }
+        None => Problem::new(Code::Override, format!("`{path}` is a list without an item `{}`", entry.key)),
+    };
+    problem.path(join(path, &entry.key)).expected(expected).found(format!("`{}`", entry.key))
+}
+
+/// The section of `targets:` that was asked for, given to its layer.
+pub fn target(name: &str, targets: Option<&Node>, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
+    let entries = targets.and_then(Node::entries).unwrap_or_default();
+    if let Some(entry) = entries.iter().find(|entry| entry.key == name) {
+        let mut node = entry.node.clone();
+        node.give_to(&Layer::Target(name.into()));
+        return Some(node);
+    }
+    let source = sources.add("--target", name);
+    let known: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    let expected = if known.is_empty() { "a name under `targets:`, and there is none".into() } else { list(&known) };
+    let mut problem =
+        Problem::at(Code::UnknownTarget, sources, Span::new(source, 0..name.len()), format!("unknown target `{name}`"))
+            .path("targets")
+            .expected(expected);
+    problem.hint = did_you_mean(name, &known);
+    problems.push(problem);
+    None
+}
+
+/// A `--set KEY=VALUE` argument as a tree; the value is read as YAML.
+pub fn set(argument: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
+    let source = sources.add("--set", argument);
+    let form = "KEY=VALUE, such as training.cv_folds=0";
+    assignment(source, sources, ".", &Layer::Set, form, problems)
+}
+
+/// A variable `TRAINER__A__B=value` as a tree; the value is read as YAML.
+pub fn variable(name: &str, value: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
+    let source = sources.add(ENVIRONMENT, format!("{name}={value}"));
+    assignment(source, sources, "__", &Layer::Environment, "TRAINER__SECTION__KEY=VALUE", problems)
+}
+
+fn assignment(
+    source: u32,
+    sources: &Sources,
+    dot: &str,
+    layer: &Layer,
+    form: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
+    let text = sources.text(source);
+    let environment = *layer == Layer::Environment;
+    let start = if environment { PREFIX.len() } else { 0 };
+    let equals = text.find('=');
+    let keys = equals.map(|equals| segments(text, start, equals, dot)).unwrap_or_default();
+    if keys.is_empty() || keys.iter().any(|(key, _)| key.is_empty()) {
+        let span = Span::new(source, 0..equals.unwrap_or(text.len()));
+        problems.push(
+            Problem::at(Code::Override, sources, span, "not an override")
+                .expected(form)
+                .found(format!("`{}`", super::source::blot(text))),
+        );
+        return None;
+    }
+    let value = yaml::read(sources, source, equals? + 1, layer, problems)?;
+    Some(keys.into_iter().rev().fold(value, |node, (key, range)| {
+        let span = Span::new(source, range);
+        let key = if environment { key.to_lowercase() } else { key.to_owned() };
+        let entry = Entry { key, key_span: Some(span), node };
+        Node { value: Value::Map(vec![entry]), span: Some(span), layer: layer.clone() }
+    }))
+}
+
+fn segments<'t>(text: &'t str, start: usize, end: usize, dot: &str) -> Vec<(&'t str, std::ops::Range<usize>)> {
+    let mut at = start;
+    let parts = text[start..end].split(dot);
+    parts
+        .map(|key| {
+            let range = at..at + key.len();
+            at = range.end + dot.len();
+            (key, range)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn laid(file: &str, sets: &[&str]) -> (serde_json::Value, Vec<Problem>) {
+        let mut sources = Sources::default();
+        let mut problems = Vec::new();
+        let id = sources.add("t.yaml", file);
+        let mut root = yaml::read(&sources, id, 0, &Layer::File, &mut problems).unwrap();
+        for argument in sets {
+            if let Some(node) = set(argument, &mut sources, &mut problems) {
+                lay(&mut root, node, &sources, "", &mut problems);
+            }
+        }
+        (root.to_json(), problems)
+    }
+
+    #[test]
+    fn values_are_typed_by_yaml() {
+        let (tree, problems) = laid("{}", &["a.b=1", "a.c='1'", "a.d=[1, x]", "e=null", "f=", "g=a=b", "h={i: 2}"]);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            tree,
+            json!({"a": {"b": 1, "c": "1", "d": [1, "x"]}, "e": null, "f": null, "g": "a=b", "h": {"i": 2}})
+        );
+    }
+
+    #[test]
+    fn lists_are_reached_by_position() {
+        let (tree, problems) = laid("s: [{a: 1}, 2]", &["s.0.a=5", "s.1=x"]);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(tree, json!({"s": [{"a": 5}, "x"]}));
+        let (_, problems) = laid("s: [{a: 1}, 2]", &["s.2=x", "s.a=1"]);
+        assert_eq!(problems.len(), 2);
+        assert_eq!(problems[0].expected.as_deref(), Some("a position from 0 to 1, or the whole list"));
+        assert_eq!(laid("s: [1, 2]", &["s=[3]"]).0, json!({"s": [3]}));
+    }
+
+    #[test]
+    fn another_type_takes_its_own_parameters() {
+        let file = "model: {type: forest, params: {n: 1, depth: 2}}";
+        assert_eq!(laid(file, &["model.type=dummy"]).0, json!({"model": {"type": "dummy"}}));
+        assert_eq!(
+            laid(file, &["model.params.n=3"]).0,
+            json!({"model": {"type": "forest", "params": {"n": 3, "depth": 2}}})
+        );
+        let same = laid(file, &["model={type: forest, params: {n: 3}}"]).0;
+        assert_eq!(same, json!({"model": {"type": "forest", "params": {"n": 3, "depth": 2}}}));
+    }
+
+    #[test]
+    fn what_is_no_assignment_is_refused_at_the_argument() {
+        for argument in ["training", "=1", "a..b=1", ".a=1", "a.=1", "a=[1"] {
+            let (_, problems) = laid("{}", &[argument]);
+            assert_eq!(problems.len(), 1, "{argument}: {problems:?}");
+            assert_eq!(problems[0].place.as_ref().unwrap().file, "--set");
+        }
+    }
+
+    #[test]
+    fn a_variable_names_its_key_in_capitals() {
+        let (mut sources, mut problems) = (Sources::default(), Vec::new());
+        let node = variable("TRAINER__TRAINING__CV_FOLDS", "7", &mut sources, &mut problems).unwrap();
+        assert_eq!(node.to_json(), json!({"training": {"cv_folds": 7}}));
+        assert!(variable("TRAINER__", "7", &mut sources, &mut problems).is_none());
+        assert!(variable("TRAINER__A____B", "7", &mut sources, &mut problems).is_none());
+        assert_eq!(problems.len(), 2);
+    }
+}

@@ -1,0 +1,267 @@
+//! From texts to a typed config: one call, every error at once.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use trainer_features::expectation::AnyExpectation;
+
+use super::default::fill;
+use super::inspect::inspect;
+use super::problem::{Code, Problem};
+use super::rule::{self, Rules};
+use super::schema::{Schema, join};
+use super::source::{Sources, Span};
+use super::tree::{Layer, Node, Value};
+use super::{Config, layer, variable, yaml};
+
+/// A config is written by hand: more bytes than this are another file given by mistake.
+const LARGEST: u64 = 4 << 20;
+
+/// What is laid over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overlay {
+    /// Name of a section of `targets:`.
+    pub target: Option<String>,
+    /// Variables of the environment: for `${VAR}`, and those that start with `TRAINER__`.
+    pub environment: Vec<(String, String)>,
+    /// `KEY=VALUE`, the last one wins.
+    pub set: Vec<String>,
+}
+
+impl Overlay {
+    /// The process's environment, and nothing else. What is not UTF-8 in a variable shows as U+FFFD.
+    pub fn of_environment() -> Self {
+        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        let mut environment: Vec<_> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        // The order of the environment is arbitrary.
+        environment.sort();
+        Self { environment, ..Self::default() }
+    }
+}
+
+/// A config that is right, with where each value came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The typed config.
+    pub config: Config,
+    /// All values in use, defaults too, as written: variables not replaced and passwords blotted out. For lock files.
+    pub effective: Json,
+    /// What the user should know and that stops nothing: lower case, one sentence each.
+    pub notes: Vec<String>,
+    pub(super) tree: Node,
+    pub(super) sources: Sources,
+    pub(super) targets: Vec<String>,
+}
+
+impl Loaded {
+    /// Names under `targets:`.
+    pub fn targets(&self) -> &[String] {
+        &self.targets
+    }
+
+    /// Number of values that stand in the file.
+    pub fn given(&self) -> usize {
+        self.leaves().iter().filter(|(_, node)| node.layer != Layer::Default).count()
+    }
+
+    /// Every value that is not a section with something in it, with its path.
+    pub(super) fn leaves(&self) -> Vec<(String, &Node)> {
+        let mut leaves = Vec::new();
+        collect(&self.tree, String::new(), &mut leaves);
+        leaves
+    }
+}
+
+fn collect<'n>(node: &'n Node, path: String, leaves: &mut Vec<(String, &'n Node)>) {
+    match &node.value {
+        Value::Map(entries) if !entries.is_empty() => {
+            entries.iter().for_each(|entry| collect(&entry.node, join(&path, &entry.key), leaves));
+        }
+        Value::List(items) if !items.is_empty() => {
+            let paths = (0..).map(|at: usize| join(&path, &at.to_string()));
+            items.iter().zip(paths).for_each(|(item, path)| collect(item, path, leaves));
+        }
+        _ => leaves.push((path, node)),
+    }
+}
+
+/// Reads a file and loads it.
+///
+/// # Errors
+/// The file cannot be read or is not UTF-8, and everything that [`load`] finds.
+pub fn load_file(path: &Path, overlay: &Overlay) -> Result<Loaded, Vec<Problem>> {
+    let name = path.display().to_string();
+    let unreadable = |message: String| vec![Problem::new(Code::Unreadable, message)];
+    let size = fs_err::metadata(path).map_err(|error| unreadable(format!("cannot read the config: {error}")))?.len();
+    if size > LARGEST {
+        return Err(unreadable(format!("{name} has {size} bytes, more than any config ({LARGEST})")));
+    }
+    let bytes = fs_err::read(path).map_err(|error| unreadable(format!("cannot read the config: {error}")))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => load(&name, &text, overlay),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes()[at];
+            let mut sources = Sources::default();
+            let source = sources.add(&name, String::from_utf8_lossy(error.as_bytes()));
+            let message = format!("byte 0x{byte:02x} is not UTF-8");
+            let problem = Problem::at(Code::Unreadable, &sources, Span::new(source, at..at + 1), message);
+            Err(vec![problem.expected("a file in UTF-8")])
+        }
+    }
+}
+
+/// Reads, lays over, checks and decodes a config. `name` is what messages call the file.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn load(name: &str, text: &str, overlay: &Overlay) -> Result<Loaded, Vec<Problem>> {
+    let mut loading = Loading::default();
+    let loaded = loading.run(name, text, overlay);
+    let mut problems = loading.problems;
+    // The file from top to bottom, then what is laid over it.
+    problems.sort_by_key(|problem| {
+        let outside = problem.place.as_ref().is_some_and(|place| place.file != name);
+        (outside, problem.line(), problem.column())
+    });
+    match loaded {
+        Some(loaded) if problems.is_empty() => Ok(loaded),
+        _ => Err(problems),
+    }
+}
+
+#[derive(Default)]
+struct Loading {
+    sources: Sources,
+    problems: Vec<Problem>,
+}
+
+impl Loading {
+    fn run(&mut self, name: &str, text: &str, overlay: &Overlay) -> Option<Loaded> {
+        let schema = Schema::new();
+        let mut base = self.read(name, text)?;
+        let targets = base.remove("targets").map(|entry| entry.node);
+        let names = self.target_names(targets.as_ref());
+        let mut tree = base.clone();
+        self.lay_all(&mut tree, targets.as_ref(), overlay);
+        let lookup =
+            |name: &str| overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        variable::resolve(&mut tree, &lookup, &self.sources, "", &mut self.problems);
+        self.problems.extend(inspect(&schema, &self.sources, &tree, false));
+        self.other_targets(&schema, &base, targets.as_ref(), overlay);
+        if !self.problems.is_empty() {
+            return None;
+        }
+        fill(&schema, &mut tree, schema.root());
+        tree.remove("targets");
+        let config = self.decode(&tree)?;
+        let Rules { conflicts, notes } = rule::check(&config);
+        for (path, problem) in conflicts {
+            self.at_path(&tree, &path, problem);
+        }
+        let effective = tree.to_json_as_written();
+        let sources = std::mem::take(&mut self.sources);
+        Some(Loaded { config, effective, notes, tree, sources, targets: names })
+    }
+
+    fn read(&mut self, name: &str, text: &str) -> Option<Node> {
+        let source = self.sources.add(name, text.strip_prefix('\u{feff}').unwrap_or(text));
+        let mut root = yaml::read(&self.sources, source, 0, &Layer::File, &mut self.problems)?;
+        if matches!(root.value, Value::Null) {
+            root.value = Value::Map(Vec::new());
+        }
+        Some(root)
+    }
+
+    fn target_names(&mut self, targets: Option<&Node>) -> Vec<String> {
+        let entries = targets.and_then(Node::entries).unwrap_or_default();
+        let sections = targets.into_iter().filter(|node| !matches!(node.value, Value::Map(_) | Value::Null));
+        let wrong = sections.chain(entries.iter().map(|entry| &entry.node).filter(|node| node.entries().is_none()));
+        for node in wrong {
+            let problem = Problem::new(Code::WrongType, "wrong type of value under `targets`")
+                .path("targets")
+                .expected("names, each with a section of overrides");
+            self.problems.push(placed(problem, &self.sources, node.span));
+        }
+        entries.iter().map(|entry| entry.key.clone()).collect()
+    }
+
+    fn lay_all(&mut self, tree: &mut Node, targets: Option<&Node>, overlay: &Overlay) {
+        let mut layers = Vec::new();
+        if let Some(name) = &overlay.target {
+            layers.extend(layer::target(name, targets, &mut self.sources, &mut self.problems));
+        }
+        for (name, value) in overlay.environment.iter().filter(|(name, _)| name.starts_with(layer::PREFIX)) {
+            layers.extend(layer::variable(name, value, &mut self.sources, &mut self.problems));
+        }
+        for argument in &overlay.set {
+            layers.extend(layer::set(argument, &mut self.sources, &mut self.problems));
+        }
+        for upper in layers {
+            layer::lay(tree, upper, &self.sources, "", &mut self.problems);
+        }
+        if let Some(nested) = tree.remove("targets") {
+            let problem = Problem::new(Code::Override, "`targets` cannot be overridden").path("targets");
+            self.problems.push(placed(problem, &self.sources, nested.key_span));
+        }
+    }
+
+    /// A mistake in `prod` is found before the day on which `prod` is chosen; its variables need not be set until then.
+    fn other_targets(&mut self, schema: &Schema, base: &Node, targets: Option<&Node>, overlay: &Overlay) {
+        let entries = targets.and_then(Node::entries).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| Some(&entry.key) != overlay.target.as_ref()) {
+            let mut tree = base.clone();
+            let mut upper = entry.node.clone();
+            upper.give_to(&Layer::Target(entry.key.as_str().into()));
+            let mut found = Vec::new();
+            if upper.entries().is_some() {
+                layer::lay(&mut tree, upper, &self.sources, "", &mut found);
+                plain_names(&mut tree);
+                found.extend(inspect(schema, &self.sources, &tree, true));
+            }
+            found.retain(|problem| !self.problems.contains(problem));
+            self.problems.append(&mut found);
+        }
+    }
+
+    fn decode(&mut self, tree: &Node) -> Option<Config> {
+        match serde_path_to_error::deserialize::<_, Config>(tree.to_json()) {
+            Ok(config) => Some(config),
+            Err(error) => {
+                let path = error.path().to_string();
+                let problem = Problem::new(Code::Refused, error.into_inner().to_string());
+                self.at_path(tree, &path.replace(['['], ".").replace(']', ""), problem);
+                None
+            }
+        }
+    }
+
+    /// Places a problem at the value of a path (of several, parted by `|`: the first that is there), or at the nearest
+    /// section above it that is written somewhere.
+    fn at_path(&mut self, tree: &Node, path: &str, problem: Problem) {
+        let known = |path: &&str| tree.at(path.split('.')).is_some();
+        let path = path.split('|').find(known).or_else(|| path.split('|').next()).unwrap_or_default();
+        let keys: Vec<&str> = path.split('.').collect();
+        let span = (0..=keys.len()).rev().find_map(|length| tree.at(keys[..length].iter().copied())?.span);
+        self.problems.push(placed(problem.path(path), &self.sources, span));
+    }
+}
+
+/// Expectations may carry the prefix that Great Expectations gives them; the schema knows them without.
+fn plain_names(tree: &mut Node) {
+    let Some(Value::List(items)) = tree.at_mut(["data", "expectations"]).map(|node| &mut node.value) else { return };
+    for item in items {
+        let Value::Map(entries) = &mut item.value else { continue };
+        for entry in entries {
+            let plain = entry.key.strip_prefix("expect_").filter(|name| AnyExpectation::NAMES.contains(name));
+            if let Some(plain) = plain {
+                entry.key = plain.to_owned();
+            }
+        }
+    }
+}
+
+fn placed(problem: Problem, sources: &Sources, span: Option<Span>) -> Problem {
+    Problem { place: span.map(|span| sources.place(span)), ..problem }
+}

@@ -1,0 +1,129 @@
+//! Rules between values of a config, and what is worth a note.
+
+use super::problem::{Code, Problem};
+use super::{Config, Training};
+
+/// What the rules say.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Path of the value, and what is wrong with it.
+    pub conflicts: Vec<(String, Problem)>,
+    /// What stops nothing.
+    pub notes: Vec<String>,
+}
+
+/// Holds a typed config against every rule.
+pub fn check(config: &Config) -> Rules {
+    let mut rules = Rules::default();
+    rules.device(config);
+    rules.tracking(&config.training);
+    rules.folds(&config.training);
+    rules.columns(config);
+    rules.paths(config);
+    rules.gates(config);
+    rules.steps(config);
+    rules.ignored(config);
+    rules
+}
+
+impl Rules {
+    fn refuse(&mut self, path: impl Into<String>, problem: Problem) {
+        self.conflicts.push((path.into(), problem));
+    }
+
+    fn device(&mut self, config: &Config) {
+        if let Err(message) = config.device_spec() {
+            let problem = Problem::new(Code::WrongForm, "not a device")
+                .expected("auto, cpu, wgpu:N or cuda:N")
+                .found(message.rsplit("found ").next().unwrap_or_default());
+            self.refuse("device", problem);
+        }
+    }
+
+    fn tracking(&mut self, training: &Training) {
+        if training.tracking_uri.as_deref().is_some_and(|uri| uri != "none") {
+            let problem = Problem::new(Code::Unsupported, "this version cannot log to a tracking server")
+                .expected("`none`, or no `tracking_uri`")
+                .hint("the run folder holds everything that would be logged");
+            self.refuse("training.tracking_uri", problem);
+        }
+    }
+
+    fn folds(&mut self, training: &Training) {
+        if training.cv_folds == 1 {
+            let problem = Problem::new(Code::OutOfRange, "`training.cv_folds` is out of range")
+                .expected("0 (off), or at least 2")
+                .found("`1`");
+            self.refuse("training.cv_folds", problem);
+        }
+    }
+
+    /// A column has one role.
+    fn columns(&mut self, config: &Config) {
+        let data = &config.data;
+        let entity = config.features.entity.as_ref().map(|entity| entity.names()).unwrap_or_default();
+        let mut roles: Vec<(&str, String, &str)> = vec![(&data.target, "data.target".into(), "the target")];
+        let weight = data.weight.as_ref().map(|name| (name.as_str(), "data.weight".into(), "the row weight"));
+        roles.extend(weight);
+        roles.extend(entity.iter().map(|name| (name.as_str(), "features.entity".into(), "an id")));
+        let ignored = data.ignore.iter().enumerate();
+        roles.extend(ignored.map(|(at, name)| (name.as_str(), format!("data.ignore.{at}"), "ignored")));
+        let features = config.features.features.iter().flatten().enumerate();
+        roles.extend(features.map(|(at, name)| (column(name), format!("features.features.{at}"), "a feature")));
+        for (at, (name, path, role)) in roles.iter().enumerate() {
+            if let Some((_, _, other)) = roles[..at].iter().find(|(earlier, ..)| earlier == name) {
+                let message = if other == role {
+                    format!("column `{name}` is named twice")
+                } else {
+                    format!("column `{name}` is {other} and cannot be {role}")
+                };
+                self.refuse(path, Problem::new(Code::Conflict, message).expected("one role for each column"));
+            }
+        }
+    }
+
+    fn paths(&mut self, config: &Config) {
+        if config.data.test_path.as_ref() == Some(&config.data.train_path) {
+            let problem = Problem::new(Code::Conflict, "the test rows are the training rows")
+                .expected("rows that the model does not learn from, or no `test_path`");
+            self.refuse("data.test_path", problem);
+        }
+    }
+
+    fn gates(&mut self, config: &Config) {
+        for (at, error) in config.quality_gates.check() {
+            let text = error.to_string();
+            let (message, hint) =
+                text.split_once("\n  hint: ").map_or((&*text, None), |(text, hint)| (text, Some(hint)));
+            let mut problem = Problem::new(Code::Conflict, message);
+            problem.hint = hint.map(str::to_owned);
+            // A map of gates has the metric as its key, a list the position.
+            let metric = &config.quality_gates.0[at].metric;
+            self.refuse(format!("quality_gates.{metric}|quality_gates.{at}"), problem);
+        }
+    }
+
+    fn steps(&mut self, config: &Config) {
+        for (at, step) in config.features.steps.iter().enumerate() {
+            if let Err(message) = step.as_dyn().check() {
+                let path = format!("features.steps.{at}.{}", step.name());
+                self.refuse(path, Problem::new(Code::Conflict, message));
+            }
+        }
+    }
+
+    fn ignored(&mut self, config: &Config) {
+        let training = &config.training;
+        let learner = config.model.name();
+        for (key, given) in [("epochs", training.epochs.is_some()), ("batch_size", training.batch_size.is_some())] {
+            if given && !config.model.as_dyn().is_iterative() {
+                self.notes.push(format!("training.{key} is ignored: a {learner} is not fitted in epochs"));
+            }
+        }
+    }
+}
+
+/// The column of `view:column`.
+fn column(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
