@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,32 @@ def describe(threads, packages=()):
         "load_1min": round(os.getloadavg()[0], 2),
         "versions": {"trainer": ours.stdout.split()[-1], "python": sys.version.split()[0], **versions},
     }
+
+
+def apart(function, *args):
+    """Calls a function in a child of this process and returns what it returns, by way of JSON.
+
+    A process's peak memory counts from that of the process that started it: this one must stay small, so what makes
+    data does so apart.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.write(writer, json.dumps(function(*args)).encode())
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        text = told.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        sys.exit(f"{function.__name__} failed")
+    return json.loads(text)
 
 
 def timed(command, threads, accept=(0,)):
@@ -66,10 +93,10 @@ def medians(rows):
 
 def write(name, result):
     """Writes benches/results/NAME.json."""
-    path = ROOT / "benches" / "results" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"wrote {path.relative_to(ROOT)}")
+    folder = ROOT / "benches" / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nwrote benches/results/{name}.json")
 
 
 def table(title, columns, rows):

@@ -40,7 +40,7 @@ def data(rows, test_rows):
         for name, part in (("train", slice(0, rows)), ("test", slice(rows, None))):
             columns = {f"f{j}": np.ascontiguousarray(x[part, j]) for j in range(FEATURES)}
             pq.write_table(pa.table(columns | {"target": y[part].astype(np.int64)}), folder / f"{name}.parquet")
-    return folder
+    return str(folder)
 
 
 def config(folder, trees, depth, seed):
@@ -140,15 +140,17 @@ def run_ours(folder, trees, args, seed):
 
 def race(size, args):
     rows, test_rows, trees = SIZES[size]
-    folder = data(rows, test_rows)
+    folder = Path(machine.apart(data, rows, test_rows))
     runs = {name: [] for name in ("trainer", *args.peers)}
     for repeat in range(args.repeats):
         for name, done in runs.items():
             if name == "sklearn" and repeat >= args.sklearn_repeats and size != "2k":
                 continue
             seed = 42 + repeat
-            done.append(run_ours(folder, trees, args, seed) if name == "trainer" else run_peer(name, folder, trees, args, seed))
-            print(f"  {size} {name} repeat {repeat + 1}: fit {done[-1]['fit_s']:.3f} s, end to end {done[-1]['end_s']:.3f} s", flush=True)
+            ours = name == "trainer"
+            row = run_ours(folder, trees, args, seed) if ours else run_peer(name, folder, trees, args, seed)
+            print(f"  {size} {name} repeat {repeat + 1}: fit {row['fit_s']:.3f} s, end to end {row['end_s']:.3f} s", flush=True)
+            done.append(row)
     result = {name: machine.medians(done) for name, done in runs.items()}
     ours = result["trainer"]
     for name, peer_result in result.items():

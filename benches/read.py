@@ -20,7 +20,7 @@ def data(rows):
     """Makes both files once; returns their folder."""
     folder = machine.WORK / f"read-{rows}"
     if (folder / "events.csv").exists():
-        return folder
+        return str(folder)
     import numpy as np
     import polars as pl
 
@@ -43,7 +43,7 @@ def data(rows):
     folder.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(folder / "events.parquet")
     frame.write_csv(folder / "events.csv")
-    return folder
+    return str(folder)
 
 
 def peer(path):
@@ -67,12 +67,12 @@ def main():
     args = parser.parse_args()
     if args.peer:
         return peer(args.peer)
-    folder = data(args.rows)
+    folder = Path(machine.apart(data, args.rows))
     description = machine.describe(args.threads, PACKAGES)
     result = {}
     for file in ("events.csv", "events.parquet"):
         path = folder / file
-        path.read_bytes()  # both read from the page cache
+        machine.apart(lambda: len(path.read_bytes()))  # both read from the page cache
         commands = {
             "trainer": [os.environ["TRAINER_BENCH"], "read", path, "--threads", args.threads],
             "polars": [sys.executable, __file__, "--peer", path],

@@ -41,7 +41,7 @@ def data():
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.filter(~test), folder / "train.parquet")
     pq.write_table(table.filter(test), folder / "test.parquet")
-    return folder, *about
+    return str(folder), *about
 
 
 def config(folder, target, positive, ignored, args):
@@ -71,7 +71,8 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--name", default="telco", help="of the result file")
     args = parser.parse_args()
-    folder, name, target, positive, ignored = data()
+    folder, name, target, positive, ignored = machine.apart(data)
+    folder = Path(folder)
     path = config(folder, target, positive, ignored, args)
     ours = [os.environ["TRAINER"], "fit", "--config", path, "--runs", folder / "runs", "--output", "json", "--quiet"]
     ours += ["--threads", args.threads]
