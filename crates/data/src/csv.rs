@@ -175,7 +175,7 @@ impl Reader<'_> {
         let mut scratch = Vec::new();
         let mut at = range.start;
         while at < range.end && (part.rows as usize) < most_rows {
-            if dialect.blank_line(text, &mut at) {
+            if dialect.blank_line(text, &mut at, expected == 1) {
                 part.blank_lines += 1;
                 continue;
             }
@@ -229,4 +229,78 @@ fn joined(parts: Vec<Part>, columns: usize) -> (Vec<Tally>, u64, Vec<Vec<Cells>>
         blank_lines += part.blank_lines;
     }
     (tallies, blank_lines, cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Kind;
+
+    fn read_text(text: &str) -> Result<Columns, DataError> {
+        read(text.as_bytes(), "a.csv", &CsvOptions::default(), &[])
+    }
+
+    fn message(text: &str) -> String {
+        read_text(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn types_by_all_rows_even_the_last() {
+        let mut text = "a,b,c,d\n".to_owned();
+        for row in 0..2000 {
+            text.push_str(&format!("{row},{row},{row},\n"));
+        }
+        text.push_str("1.5,x,007,true\n");
+        let (columns, digits, warnings) = read_text(&text).unwrap();
+        let kinds: Vec<Kind> = columns.iter().map(Column::kind).collect();
+        assert_eq!(kinds, [Kind::Float, Kind::Text, Kind::Text, Kind::Boolean]);
+        assert_eq!(columns[2].text(2000).unwrap(), "007");
+        assert_eq!(columns[0].numbers().unwrap()[2000], 1.5);
+        assert!(digits.contains("c") && !digits.contains("b"));
+        assert_eq!(warnings.len(), 2);
+        assert!(warnings[0].message.contains("`x` (a.csv, row 2001)"), "{}", warnings[0].message);
+    }
+
+    #[test]
+    fn errors_name_row_line_and_column() {
+        assert_eq!(
+            message("a,b\n\"1\n\",2\n\n3\n"),
+            "a.csv, row 2 (line 5): expected 2 fields as in the header, found 1"
+        );
+        let first_line = |text: &str| message(text).lines().next().unwrap().to_owned();
+        assert_eq!(
+            first_line("a,b\n1,\"x\"y\n"),
+            "a.csv, row 1 (line 2), column `b`: expected a delimiter or line end after the closing \", found more text"
+        );
+        assert_eq!(first_line("a,a\n1,2\n"), "a.csv, column `a`: expected every name once, found it again as column 2");
+        assert_eq!(first_line("a,b\n1,2\na,b\n"), "a.csv, row 2 (line 3): expected a data row, found the header again");
+        assert!(message("a;b\n1;2\n").contains("data.csv.delimiter: ';'"));
+        assert!(message("a\tb,c\td\n1\t2,3\t4\n").contains("data.csv.delimiter: '\\t'"));
+    }
+
+    #[test]
+    fn skipped_columns_may_hold_anything() {
+        let (columns, _, warnings) =
+            read(b"a,b\n1,x\n2,3\n3,4\n", "a.csv", &CsvOptions::default(), &["b".to_owned()]).unwrap();
+        assert_eq!((columns.len(), columns[0].name(), warnings.len()), (1, "a", 0));
+    }
+
+    /// What two readings have in common if they are equal.
+    fn comparable(result: Result<Columns, DataError>) -> Result<(Vec<Column>, Vec<Warning>), DataError> {
+        result.map(|(columns, _, warnings)| (columns, warnings))
+    }
+
+    proptest! {
+        /// Any cut gives the same table, warnings and errors as none, whatever the quotes.
+        #[test]
+        fn parts_do_not_show(text in "[a1,\"\n\r ]{0,60}", rows in "([a12]{0,3},[\"x\n]{0,3}\n){0,20}", part in 1usize..40) {
+            for text in [format!("h,k\n{text}"), format!("h,k\n{rows}"), format!("h,k\n1,\"{rows}\"\n{rows}")] {
+                let whole = read_in_parts(text.as_bytes(), "a.csv", &CsvOptions::default(), &[], usize::MAX);
+                let parts = read_in_parts(text.as_bytes(), "a.csv", &CsvOptions::default(), &[], part);
+                prop_assert_eq!(comparable(whole), comparable(parts), "{:?}", text);
+            }
+        }
+    }
 }

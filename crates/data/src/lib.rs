@@ -6,6 +6,7 @@ mod column;
 mod csv;
 mod error;
 mod file;
+mod guard;
 mod input;
 mod label;
 mod levels;

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use rayon::prelude::*;
 
+use crate::guard::guarded;
 use crate::{Column, DataError, Fault, Table};
 
 /// The columns of a file, but for those to skip.
@@ -36,7 +37,9 @@ fn open(bytes: &Bytes, file: &str) -> Result<ArrowReaderMetadata, DataError> {
     // Parquet's own types decide, not those that an arrow writer left beside them: one reading for every writer.
     let options =
         ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(PageIndexPolicy::Skip);
-    let metadata = ArrowReaderMetadata::load(bytes, options.clone()).map_err(damaged)?;
+    let metadata = guarded(|| ArrowReaderMetadata::load(bytes, options.clone()))
+        .unwrap_or_else(|panic| Err(ParquetError::General(panic)))
+        .map_err(damaged)?;
     let fields: Vec<_> = metadata.schema().fields().iter().map(large_text).collect();
     let options = options.with_skip_arrow_metadata(true).with_schema(Arc::new(Schema::new(fields)));
     ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(damaged)
@@ -60,7 +63,9 @@ fn column(
     let in_column = |error: DataError| error.map(|fault| fault.file(file).column(field.name()));
     // Refused by type before it is decoded.
     Column::new(field.name(), arrow::array::new_empty_array(field.data_type())).map_err(in_column)?;
-    let array = decode(bytes, metadata, position, rows).map_err(|error| in_column(damaged(error, file)))?;
+    let array = guarded(|| decode(bytes, metadata, position, rows))
+        .unwrap_or_else(|panic| Err(ParquetError::General(panic)))
+        .map_err(|error| in_column(damaged(error, file)))?;
     Column::new(field.name(), array).map_err(in_column)
 }
 

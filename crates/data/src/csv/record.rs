@@ -107,15 +107,15 @@ impl Dialect {
         Next::Record
     }
 
-    /// Passes a line that holds nothing, or nothing but spaces.
+    /// Passes a line that holds nothing, or nothing but spaces, which are a cell where there is one column.
     #[inline]
-    pub(super) fn blank_line(&self, text: &[u8], at: &mut usize) -> bool {
+    pub(super) fn blank_line(&self, text: &[u8], at: &mut usize, one_column: bool) -> bool {
         let rest = &text[*at..];
         if !matches!(rest.first(), Some(b'\n' | b'\r' | b' ' | b'\t')) {
             return false;
         }
         let blanks = rest.iter().take_while(|&&byte| byte == b' ' || byte == b'\t' && byte != self.delimiter).count();
-        if !matches!(rest.get(blanks), None | Some(b'\n' | b'\r')) {
+        if !matches!(rest.get(blanks), None | Some(b'\n' | b'\r')) || one_column && blanks > 0 {
             return false;
         }
         *at += blanks;
@@ -226,7 +226,7 @@ mod tests {
         let dialect = Dialect::new(b',', Some(b'"'));
         let passed = |text: &str| {
             let mut at = 0;
-            dialect.blank_line(text.as_bytes(), &mut at).then_some(at)
+            dialect.blank_line(text.as_bytes(), &mut at, false).then_some(at)
         };
         assert_eq!(passed("\r\nx"), Some(2));
         assert_eq!(passed("  \t\nx"), Some(4));
@@ -234,5 +234,6 @@ mod tests {
         assert_eq!(passed("  x\n"), None);
         assert_eq!(passed("\"\"\n"), None);
         assert_eq!(passed(""), None);
+        assert!(dialect.blank_line(b"\n", &mut 0, true) && !dialect.blank_line(b" \n", &mut 0, true));
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Text<'a> {
         let malformed = |fault: Fault| DataError::malformed(fault.file(self.file));
         let mut at = 0;
         let mut blank_lines = 0;
-        while self.dialect.blank_line(self.bytes, &mut at) {
+        while self.dialect.blank_line(self.bytes, &mut at, false) {
             blank_lines += 1;
         }
         let start = at;

@@ -209,6 +209,10 @@ fn csv_spectrum_has_the_content_of_its_json() {
                 // The suite's two files disagree here.
                 expected.insert("Contact Phone Number".to_owned(), "2095257564".to_owned());
             }
+            if name.contains("_crlf") {
+                // These came with LF only, whatever their names say.
+                expected.values_mut().for_each(|value| *value = value.replace("\r\n", "\n"));
+            }
             assert_eq!(found, expected, "{name}");
         }
         count += 1;

@@ -1,4 +1,5 @@
 //! Reads files as they come: odd ones, packed ones, those of a bucket, and any bytes at all.
 
 mod bad_inputs;
+mod bytes;
 mod s3;

@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use object_store::ObjectStoreExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 use trainer_data::{Column, DataError, Input, ReadOptions, Source, Table, write_parquet};
 use trainer_testkit::{Server, free_port, scratch};
 
