@@ -1,4 +1,4 @@
-use trainer_data::{Fault, Kind, Table, Warning};
+use trainer_data::{Column, Fault, Kind, Table, Warning, dull_columns};
 
 use crate::error::{listed, unknown_column};
 use crate::plan::{Input, PlanSpec};
@@ -17,21 +17,19 @@ pub(crate) struct Candidate {
 /// When the selection names a column that is not there, or one that is never a feature.
 pub(crate) fn candidates(table: &Table, spec: &PlanSpec) -> Result<(Vec<Candidate>, Vec<Warning>), FeatureError> {
     let named: Vec<&str> = spec.steps.iter().flat_map(Step::columns).collect();
-    let mut warnings = Vec::new();
     let names: Vec<&str> = match &spec.select {
         Some(select) => selected(table, select, &spec.exclude)?,
         None => table.names().filter(|name| !spec.exclude.iter().any(|other| other == name)).collect(),
     };
+    let mut warnings = dull(table, &names, &named);
     let mut candidates = Vec::with_capacity(names.len());
     for name in names {
         let column = table.column(name).expect("a name of the table");
         let kind = column.kind();
         let temporal = matches!(kind, Kind::Date | Kind::Timestamp);
         let asked = spec.select.is_some() || named.contains(&name);
-        let constant = is_constant(column);
-        if constant {
-            warnings.push(constant_warning(column, named.contains(&name)));
-        } else if temporal && !asked {
+        let constant = warnings.iter().any(|warning| warning.column.as_deref() == Some(name));
+        if temporal && !asked && !constant {
             warnings.push(temporal_warning(column));
         }
         let missing = column.null_count() > 0;
@@ -82,30 +80,18 @@ fn resolve<'t>(table: &'t Table, item: &str) -> Result<&'t str, FeatureError> {
     })
 }
 
-/// Whether no two rows differ: all missing, or all one value.
-fn is_constant(column: &trainer_data::Column) -> bool {
-    let nulls = column.null_count();
-    if nulls > 0 || column.is_empty() {
-        return nulls == column.len();
+/// Warnings of the columns in which no two rows differ.
+fn dull(table: &Table, names: &[&str], named: &[&str]) -> Vec<Warning> {
+    let mut warnings = dull_columns(table, names).expect("names of the table");
+    for warning in &mut warnings {
+        let named = warning.column.as_deref().is_some_and(|name| named.contains(&name));
+        let done = if named { "; only the steps that name it read it" } else { "; it was left out" };
+        warning.message.push_str(done);
     }
-    let first = column.text(0);
-    // Columns that vary differ within a few rows.
-    (1..column.len()).all(|row| column.text(row) == first)
+    warnings
 }
 
-fn constant_warning(column: &trainer_data::Column, named: bool) -> Warning {
-    let what =
-        if column.null_count() == column.len() { "no cell has a value" } else { "every cell has the same value" };
-    let done = if named { "only the steps that name it read it" } else { "it was left out" };
-    Warning {
-        code: if column.null_count() == column.len() { "all_null_column" } else { "constant_column" }.into(),
-        column: Some(column.name().to_owned()),
-        count: column.len() as u64,
-        message: format!("{what}: {done}"),
-    }
-}
-
-fn temporal_warning(column: &trainer_data::Column) -> Warning {
+fn temporal_warning(column: &Column) -> Warning {
     Warning {
         code: "temporal_column".into(),
         column: Some(column.name().to_owned()),

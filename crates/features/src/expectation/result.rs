@@ -20,9 +20,9 @@ pub enum ResultFormat {
     /// Counts, and the first 20 unexpected values.
     #[default]
     Basic,
-    /// Also the most frequent of them, and the first 20 rows.
+    /// Also how often each of those is among them, and their rows.
     Summary,
-    /// Also all values and all rows.
+    /// Also all values, how often each is there, and all rows.
     Complete,
 }
 
@@ -161,12 +161,13 @@ impl<'t> UnexpectedRows<'t> {
         if format == ResultFormat::Basic {
             return result;
         }
-        let all = values(&self.rows);
-        result.insert("partial_unexpected_counts".into(), most_common(&all));
+        // A summary counts within the listed values only.
+        let counted = values(if format == ResultFormat::Complete { &self.rows } else { first });
+        result.insert("partial_unexpected_counts".into(), most_common(&counted));
         result.insert("partial_unexpected_index_list".into(), first.into());
         if format == ResultFormat::Complete {
             let rows: Vec<String> = self.rows.iter().map(u32::to_string).collect();
-            result.insert("unexpected_list".into(), all.into());
+            result.insert("unexpected_list".into(), counted.into());
             result.insert("unexpected_index_list".into(), self.rows.clone().into());
             result.insert(
                 "unexpected_index_query".into(),
