@@ -2,4 +2,5 @@
 
 mod bad_inputs;
 mod bytes;
+mod data_sets;
 mod s3;
