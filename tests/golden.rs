@@ -22,12 +22,10 @@ struct Set {
 fn sets() -> Vec<Set> {
     let out = repository().join("target/parity/bundled");
     Program::new(python()).args([repository().join("tests/peers/forest.py")]).args(["--out"]).args([&out]).expect(0);
-    let bundled = |name: &'static str, params| {
-        Set { name, file: out.join(name).join("0/train.parquet"), data: "", params }
-    };
-    let churn = |name, data, params| {
-        Set { name, file: repository().join("datasets/churn/train.parquet"), data, params }
-    };
+    let bundled =
+        |name: &'static str, params| Set { name, file: out.join(name).join("0/train.parquet"), data: "", params };
+    let churn =
+        |name, data, params| Set { name, file: repository().join("datasets/churn/train.parquet"), data, params };
     vec![
         churn("churn", "ignore: [user_id, support_tickets, plan, region]", "n_estimators: 50, max_depth: 10"),
         // Text columns, missing cells and classes of unequal weight.

@@ -89,6 +89,7 @@ fn every_example_config_is_used_by_a_test() {
     let tree = Tree::read();
     let is_config = |path: &&String| Path::new(path).parent() == Some(Path::new("configs")) && path.ends_with(".yaml");
     let configs: Vec<&String> = tree.paths.iter().filter(is_config).collect();
+    assert!(!configs.is_empty(), "there are examples");
     let tests: Vec<Text> = tree.rust().into_iter().filter(|text| text.path.starts_with("tests/")).collect();
     nothing_to_say("configs/", map::unused_configs(&configs, &tests));
 }

@@ -77,7 +77,7 @@ impl Text {
 
 /// I/O, the clock and the environment in a crate that must not have them.
 pub fn pure(text: &Text) -> Vec<String> {
-    const IMPURE: [&str; 14] = [
+    const IMPURE: [&str; 16] = [
         "std::fs",
         "std::env",
         "std::net",
@@ -92,6 +92,8 @@ pub fn pure(text: &Text) -> Vec<String> {
         "print!(",
         "option_env!",
         "tokio",
+        "Utc::now",
+        "Local::now",
     ];
     let found = |line: &str| IMPURE.iter().find(|part| line.contains(**part));
     text.code().filter_map(|(number, line)| Some(text.complain(number, &format!("`{}`", found(line)?)))).collect()
