@@ -1,3 +1,5 @@
+//! `dummy`: what a model has to beat.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Categories, Needs};

@@ -48,7 +48,7 @@ pub struct Job<'a> {
 }
 
 /// Something that can be fitted. The parameters are the learner.
-pub trait Learner {
+pub trait Learner: Sync {
     /// What it needs of its matrix.
     fn needs(&self) -> Needs;
 

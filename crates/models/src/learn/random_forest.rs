@@ -1,3 +1,5 @@
+//! `random_forest`: trees on rows drawn with replacement, trained in integers.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,11 +1,21 @@
+//! `trainer fit`: from a config to a run folder.
+
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::Args;
+use serde_json::{Value as Json, json};
+use trainer_kernels::Device;
+use trainer_quality::GateReport;
 
-use super::Common;
-use super::ConfigArgs;
-use super::FormArgs;
+use super::{Common, ConfigArgs, Form, FormArgs};
+use crate::config::Loaded;
 use crate::exit::{Exit, Failure};
+use crate::fitting::{Finished, fit};
+use crate::progress::{Face, Progress};
+use crate::run::Outcome;
+use crate::run_folder::RunFolder;
+use crate::{console, interrupt, text_table};
 
 /// Arguments of `trainer fit`.
 #[derive(Debug, Clone, Args)]
@@ -24,7 +34,95 @@ pub struct FitArgs {
 /// Runs `trainer fit`.
 ///
 /// # Errors
-/// Not built yet.
-pub fn run(_args: &FitArgs, _common: &Common) -> anyhow::Result<Exit> {
-    anyhow::bail!(Failure::usage("`trainer fit` is not in this build yet"))
+/// A config, data or a device that is not as expected; a stop that was asked for. A gate that failed is no error: the run
+/// folder is complete, and the exit code says so.
+pub fn run(args: &FitArgs, common: &Common) -> anyhow::Result<Exit> {
+    let loaded = args.config.load(common)?;
+    let device = open_device(&loaded)?;
+    interrupt::listen()?;
+    let progress = Progress::new(Face::of_stderr(common.quiet));
+    let folder = RunFolder::create(&args.runs, &loaded.config.project.name, SystemTime::now())?;
+    let finished = fit(&loaded, &device, folder, &progress)?;
+    progress.finish();
+    for warning in &finished.outcome.warnings {
+        common.note(&format!("warning: {}", crate::warned::text(warning)));
+    }
+    let result = match args.form.form {
+        Form::Json => format!("{:#}\n", summary(&finished, &progress)),
+        Form::Text => text(&finished),
+    };
+    console::print(&result)?;
+    Ok(if finished.outcome.gates.passed { Exit::Done } else { Exit::Gate })
+}
+
+/// Opens the device that the config asks for.
+///
+/// # Errors
+/// One that is not there (exit 5).
+pub fn open_device(loaded: &Loaded) -> anyhow::Result<Device> {
+    let spec = loaded.config.device_spec().map_err(Failure::usage)?;
+    Ok(Device::open(&spec)?)
+}
+
+/// The object that `--output json` prints.
+fn summary(finished: &Finished, progress: &Progress) -> Json {
+    let Finished { run_dir, model_hash, outcome, .. } = finished;
+    json!({
+        "run_dir": run_dir,
+        "model_hash": model_hash,
+        "judged": outcome.judged.name(),
+        "rows": outcome.rows,
+        "metrics": outcome.metrics,
+        "gates": outcome.gates,
+        "baseline": outcome.baseline,
+        "warnings": outcome.warnings,
+        "seconds": progress.seconds_json(),
+    })
+}
+
+fn text(finished: &Finished) -> String {
+    let Finished { run_dir, model_hash, outcome, .. } = finished;
+    let verdict = match (&outcome.gates, outcome.gates.passed) {
+        (gates, _) if gates.verdicts.is_empty() => "no gates",
+        (_, true) => "all gates passed",
+        (_, false) => "gates FAILED",
+    };
+    format!(
+        "{}\n{}\nmodel  {model_hash}\nreport {}\n{verdict}\n",
+        metric_table(outcome),
+        gate_table(&outcome.gates),
+        run_dir.join(crate::saved_run::file::REPORT).display(),
+    )
+}
+
+/// The judged part's metrics beside the baseline's and the cross-validation's.
+fn metric_table(outcome: &Outcome) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.4}"));
+    let mut header = vec!["metric", outcome.judged.name(), "baseline"];
+    if outcome.cross_validation.is_some() {
+        header.push("cross-validation");
+    }
+    let rows = outcome.evaluation.metrics.iter().map(|(name, value)| {
+        let mut row =
+            vec![name.to_owned(), number(value.is_finite().then_some(value)), number(outcome.baseline.get(name))];
+        if let Some(folds) = &outcome.cross_validation {
+            row.push(match (folds.mean.get(name), folds.std.get(name)) {
+                (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
+                _ => "undefined".to_owned(),
+            });
+        }
+        row
+    });
+    text_table::table(&header, rows)
+}
+
+/// One line for each verdict.
+pub fn gate_table(gates: &GateReport) -> String {
+    let rows = gates.verdicts.iter().map(|verdict| {
+        let value = verdict.value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.4}"));
+        let needs = format!("{} {}", verdict.comparison, verdict.threshold);
+        let passed = if verdict.passed { "passed" } else { "FAILED" };
+        vec![verdict.metric.clone(), verdict.on.clone(), value, needs, passed.to_owned()]
+    });
+    text_table::table(&["gate", "on", "value", "needs", "verdict"], rows)
 }

@@ -1,10 +1,17 @@
-use std::path::PathBuf;
+//! `trainer predict`: a run's model on the rows of a file.
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
+use trainer_data::Table;
+use trainer_kernels::Device;
 
-use super::Common;
-use super::FormArgs;
+use super::{Common, Form};
 use crate::exit::{Exit, Failure};
+use crate::predictions::predictions;
+use crate::saved_run::SavedRun;
+use crate::{console, input};
 
 /// Arguments of `trainer predict`.
 #[derive(Debug, Clone, Args)]
@@ -12,18 +19,72 @@ pub struct PredictArgs {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// File with the rows (Parquet or CSV)
+    /// File with the rows (Parquet or CSV), or its s3:// address
     #[arg(long, value_name = "FILE")]
-    pub input: PathBuf,
-    /// Form of the result.
-    #[command(flatten)]
-    pub form: FormArgs,
+    pub input: String,
+    /// File to write (Parquet or CSV, by its name); `json` or `text` say how the result is told on stdout, and may be
+    /// given beside the file
+    #[arg(short, long, value_name = "FILE|json|text", required = true)]
+    pub output: Vec<String>,
 }
 
 /// Runs `trainer predict`.
 ///
 /// # Errors
-/// Not built yet.
-pub fn run(_args: &PredictArgs, _common: &Common) -> anyhow::Result<Exit> {
-    anyhow::bail!(Failure::usage("`trainer predict` is not in this build yet"))
+/// A folder that is no run, a file that does not fit the model, a place that cannot be written.
+pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<Exit> {
+    let (file, form) = outputs(&args.output)?;
+    let saved = SavedRun::open(&args.run)?;
+    let rows = input::read_one(&args.input, &saved.config)?;
+    let (predicted, mut warnings) = saved.predict(&rows.table, &Device::Cpu)?;
+    warnings.splice(0..0, rows.warnings);
+    warnings.iter().for_each(|warning| common.note(&format!("warning: {}", crate::warned::text(warning))));
+    let keep = kept(&saved);
+    let table = predictions(&rows.table, &keep, &saved.model, &predicted)?;
+    trainer_data::write(&table, file)?;
+    let told = match form {
+        Form::Json => format!("{:#}\n", json!({ "output": file, "rows": table.rows(), "warnings": warnings })),
+        Form::Text => told(file, &table),
+    };
+    console::print(&told)?;
+    Ok(Exit::Done)
+}
+
+/// The columns of the rows that predictions keep: ids, and the time of the event.
+pub fn kept(saved: &SavedRun) -> Vec<String> {
+    let ids = saved.config.features.entity.iter().flat_map(|entity| entity.names()).cloned();
+    ids.chain(["event_timestamp".to_owned()]).collect()
+}
+
+/// The file to write, and the form of the result on stdout.
+fn outputs(outputs: &[String]) -> Result<(&Path, Form), Failure> {
+    let (forms, files): (Vec<&String>, Vec<&String>) =
+        outputs.iter().partition(|output| matches!(output.as_str(), "json" | "text"));
+    let form = if forms.iter().any(|form| *form == "json") { Form::Json } else { Form::Text };
+    match files.as_slice() {
+        [file] => Ok((Path::new(file.as_str()), form)),
+        [] => Err(Failure::usage("expected a file to write, found none\n  hint: --output predictions.parquet")),
+        more => Err(Failure::usage(format!("expected one file to write, found {}", more.len()))),
+    }
+}
+
+fn told(file: &Path, table: &Table) -> String {
+    format!("{}: {} rows\n", file.display(), table.rows())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_and_a_form_share_an_option() {
+        let of = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|it| (*it).to_owned()).collect();
+            outputs(&given).map(|(file, form)| (file.to_owned(), form)).ok()
+        };
+        assert_eq!(of(&["a.csv"]), Some((PathBuf::from("a.csv"), Form::Text)));
+        assert_eq!(of(&["json", "a.csv"]), Some((PathBuf::from("a.csv"), Form::Json)));
+        assert_eq!(of(&["json"]), None);
+        assert_eq!(of(&["a.csv", "b.csv"]), None);
+    }
 }

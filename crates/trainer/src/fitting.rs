@@ -1,0 +1,109 @@
+//! A fit from a config to a run folder: reads, runs, and writes what came of it.
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use trainer_data::Warning;
+use trainer_kernels::Device;
+
+use crate::config::{Config, Loaded};
+use crate::input::Inputs;
+use crate::interrupt;
+use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice};
+use crate::predictions::predictions;
+use crate::progress::{Progress, Stage};
+use crate::run::{self, Material, Outcome};
+use crate::run_folder::RunFolder;
+use crate::saved_run::file;
+
+/// A run that is written.
+pub struct Finished {
+    /// Where.
+    pub run_dir: PathBuf,
+    /// SHA-256 of the model file.
+    pub model_hash: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Reads the inputs, fits, and writes the run folder, complete whether or not the gates passed.
+///
+/// # Errors
+/// Whatever stops it; the folder is then not there.
+pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &Progress) -> anyhow::Result<Finished> {
+    let config = &loaded.config;
+    let started = jiff::Timestamp::now();
+    progress.enter(Stage::Read);
+    let inputs = Inputs::read(config)?;
+    interrupt::check()?;
+    let mut outcome = run::fit(material(&inputs), config, device, progress)?;
+    outcome.warnings.splice(0..0, read_warnings(&inputs));
+    interrupt::check()?;
+
+    progress.enter(Stage::Report);
+    let model = outcome.model.to_bytes();
+    let plan = pretty(&outcome.plan)?;
+    let model_hash = hex_sha256(&model);
+    let lock = lock(loaded, device, &inputs, &outcome, &model_hash, &hex_sha256(plan.as_bytes()), started);
+    folder.add(file::MODEL, model)?;
+    folder.add(file::PLAN, plan)?;
+    folder.add(file::METRICS, pretty(&outcome.metrics)?)?;
+    folder.add(file::GATES, pretty(&outcome.gates)?)?;
+    write_predictions(&folder, config, &outcome)?;
+    folder.add(file::LOCK, pretty(&lock)?)?;
+    interrupt::check()?;
+    let run_dir = folder.commit(&model_hash)?;
+    Ok(Finished { run_dir, model_hash, outcome })
+}
+
+/// The tables that a run starts from.
+pub fn material(inputs: &Inputs) -> Material {
+    Material { train: inputs.train.table.clone(), test: inputs.test.as_ref().map(|input| input.table.clone()) }
+}
+
+fn read_warnings(inputs: &Inputs) -> Vec<Warning> {
+    inputs.train.warnings.iter().chain(inputs.test.iter().flat_map(|input| &input.warnings)).cloned().collect()
+}
+
+fn write_predictions(folder: &RunFolder, config: &Config, outcome: &Outcome) -> anyhow::Result<()> {
+    let ids = config.features.entity.iter().flat_map(|entity| entity.names()).cloned();
+    let keep: Vec<String> = ids.chain(["event_timestamp".to_owned(), config.data.target.clone()]).collect();
+    let table = predictions(&outcome.judged_table, &keep, &outcome.model, &outcome.predicted)?;
+    trainer_data::write_parquet(&table, &folder.path().join(file::PREDICTIONS))?;
+    Ok(())
+}
+
+fn lock(
+    loaded: &Loaded,
+    device: &Device,
+    inputs: &Inputs,
+    outcome: &Outcome,
+    model_hash: &str,
+    plan_hash: &str,
+    started: jiff::Timestamp,
+) -> Lock {
+    let locked = inputs.files().into_iter().map(|(part, file)| LockedInput { part: part.into(), file: file.clone() });
+    Lock {
+        format: FORMAT,
+        trainer: Program::this(),
+        started: started.round(jiff::Unit::Second).unwrap_or(started).to_string(),
+        config: loaded.effective.clone(),
+        seed: loaded.config.seed,
+        device: UsedDevice { asked: loaded.config.device.clone(), used: device.name() },
+        inputs: locked.collect(),
+        rows: outcome.rows,
+        judged: outcome.judged,
+        model_hash: model_hash.to_owned(),
+        plan_hash: plan_hash.to_owned(),
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    let json: Json = serde_json::to_value(value)?;
+    Ok(format!("{json:#}\n"))
+}
+
+fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

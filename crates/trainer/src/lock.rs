@@ -1,0 +1,90 @@
+//! `run.lock.json`: what a run was made from, so that it can be made again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use trainer_data::InputFile;
+
+use crate::run::{JudgedPart, Rows};
+
+/// The version of the file's shape.
+pub const FORMAT: u32 = 1;
+
+/// What a run was made from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lock {
+    /// Version of this file's shape.
+    pub format: u32,
+    /// The program.
+    pub trainer: Program,
+    /// When it began, in UTC.
+    pub started: String,
+    /// The config in use, defaults too; variables as they were written.
+    pub config: Json,
+    /// The seed of splits and folds, and of the model where it names none.
+    pub seed: u64,
+    /// The device that was asked for, and the one that was used.
+    pub device: UsedDevice,
+    /// The files that were read.
+    pub inputs: Vec<LockedInput>,
+    /// Rows of each part.
+    pub rows: Rows,
+    /// The part that was judged.
+    pub judged: JudgedPart,
+    /// SHA-256 of `model.safetensors`.
+    pub model_hash: String,
+    /// SHA-256 of `plan.json`.
+    pub plan_hash: String,
+}
+
+/// The program that made a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its version.
+    pub version: String,
+    /// The operating system and processor that it was built for.
+    pub platform: String,
+}
+
+impl Program {
+    /// This one.
+    pub fn this() -> Self {
+        let platform = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), platform }
+    }
+}
+
+/// Where a run ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedDevice {
+    /// As the config has it.
+    pub asked: String,
+    /// As it was opened.
+    pub used: String,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedInput {
+    /// `train` or `test`.
+    pub part: String,
+    /// The file.
+    #[serde(flatten)]
+    pub file: InputFile,
+}
+
+impl Lock {
+    /// Reads a lock file.
+    ///
+    /// # Errors
+    /// Text that is none, or one of another format.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let json: Json = serde_json::from_str(text).map_err(|error| format!("not a lock file: {error}"))?;
+        match json.get("format").and_then(Json::as_u64) {
+            Some(format) if format == u64::from(FORMAT) => {
+                serde_json::from_value(json).map_err(|error| format!("not a lock file: {error}"))
+            }
+            Some(format) => Err(format!("expected a lock file of format {FORMAT}, found format {format}")),
+            None => Err("not a lock file: no `format`".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A run folder, read back: what prediction needs of it.
+
+use std::path::Path;
+
+use anyhow::Context;
+use trainer_data::{Table, Warning};
+use trainer_features::FittedPlan;
+use trainer_kernels::Device;
+use trainer_models::Model;
+use trainer_quality::Averaging;
+
+use crate::config::{Config, Overlay, load};
+use crate::exit::Failure;
+use crate::lock::Lock;
+use crate::run::Predicted;
+
+/// Names of the files of a run folder.
+pub mod file {
+    /// The model.
+    pub const MODEL: &str = "model.safetensors";
+    /// How a table becomes its matrix.
+    pub const PLAN: &str = "plan.json";
+    /// All numbers, flat.
+    pub const METRICS: &str = "metrics.json";
+    /// The model quality report.
+    pub const EVALUATION: &str = "evaluation.json";
+    /// What the expectations found.
+    pub const EXPECTATIONS: &str = "expectations.json";
+    /// The gates' verdicts.
+    pub const GATES: &str = "gates.json";
+    /// The judged rows.
+    pub const PREDICTIONS: &str = "predictions.parquet";
+    /// What the run was made from.
+    pub const LOCK: &str = "run.lock.json";
+    /// The report for people.
+    pub const REPORT: &str = "report.html";
+}
+
+/// A run that was saved.
+pub struct SavedRun {
+    /// The model.
+    pub model: Model,
+    /// How a table becomes its matrix.
+    pub plan: FittedPlan,
+    /// What it was made from.
+    pub lock: Lock,
+    /// The config that it was made with.
+    pub config: Config,
+}
+
+impl SavedRun {
+    /// Opens a run folder.
+    ///
+    /// # Errors
+    /// A folder that is none, a file that is missing or damaged, a model that is not the one that was locked.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let lock_path = folder.join(file::LOCK);
+        if !lock_path.is_file() {
+            let message = format!("{}: expected a run folder, found no {}", folder.display(), file::LOCK);
+            return Err(Failure::usage(format!("{message}\n  hint: name a folder that `trainer fit` wrote")).into());
+        }
+        let lock = read_lock(&lock_path)?;
+        let config = config_of(&lock, &lock_path)?;
+        let model_path = folder.join(file::MODEL);
+        let model = Model::from_bytes(&fs_err::read(&model_path)?).with_context(|| model_path.display().to_string())?;
+        let plan_path = folder.join(file::PLAN);
+        let plan: FittedPlan = serde_json::from_slice(&fs_err::read(&plan_path)?)
+            .map_err(|error| Failure::data(format!("{}: not a plan: {error}", plan_path.display())))?;
+        let found = model.hash();
+        if found != lock.model_hash {
+            let message = format!(
+                "{}: expected the model {}, found {found}\n  hint: the file was changed after the run; fit again",
+                model_path.display(),
+                lock.model_hash
+            );
+            return Err(Failure::data(message).into());
+        }
+        Ok(Self { model, plan, lock, config })
+    }
+
+    /// How classes become one number, as in the run.
+    ///
+    /// # Errors
+    /// Never for a run that was fitted.
+    pub fn averaging(&self) -> anyhow::Result<Averaging> {
+        let training = &self.config.training;
+        Ok(Averaging::new(training.average, training.positive_label.as_ref(), &self.model.classes)?)
+    }
+
+    /// What the model says about a table's rows, and what was odd about them.
+    ///
+    /// # Errors
+    /// Columns that are missing or of another type than in training.
+    pub fn predict(&self, table: &Table, device: &Device) -> anyhow::Result<(Predicted, Vec<Warning>)> {
+        let applied = self.plan.apply(table, device)?;
+        let proba = self.model.predict(&applied.matrix, device)?;
+        Ok((Predicted::new(&self.model, proba, self.averaging()?), applied.warnings))
+    }
+}
+
+/// Reads the lock file at `path`.
+///
+/// # Errors
+/// A file that cannot be read or is no lock file.
+pub fn read_lock(path: &Path) -> anyhow::Result<Lock> {
+    let text = fs_err::read_to_string(path)?;
+    Ok(Lock::parse(&text).map_err(|message| Failure::data(format!("{}: {message}", path.display())))?)
+}
+
+/// The config of a lock file. Variables that it names are taken from the environment as it is now.
+///
+/// # Errors
+/// A config that this version does not take, or a variable that is not set.
+pub fn config_of(lock: &Lock, path: &Path) -> anyhow::Result<Config> {
+    let text = serde_json::to_string_pretty(&lock.config)?;
+    // Only what `${VAR}` names: overrides were laid over the config before it was locked.
+    let environment = std::env::vars().filter(|(name, _)| !name.starts_with("TRAINER__")).collect();
+    let overlay = Overlay { environment, ..Overlay::default() };
+    let name = format!("config in {}", path.display());
+    let loaded = load(&name, &text, &overlay)
+        .map_err(|problems| Failure { problems, ..Failure::usage(format!("{name} does not load")) })?;
+    Ok(loaded.config)
+}
