@@ -118,7 +118,7 @@ def peer(args):
 def run_peer(name, folder, trees, args, seed):
     command = [sys.executable, __file__, "--peer", name, "--data", folder, "--trees", trees, "--depth", args.depth]
     child = machine.timed(command + ["--threads", args.threads, "--seed", seed], args.threads)
-    told = machine.last_json(child["stdout"])
+    told = machine.told_json(child["stdout"])
     return told | {"end_s": child["wall_s"], "end_cpu_s": child["cpu_s"], "peak_rss_mib": child["peak_rss_mib"]}
 
 
@@ -126,7 +126,7 @@ def run_ours(folder, trees, args, seed):
     shape = ["--trees", trees, "--depth", args.depth, "--threads", args.threads, "--seed", seed]
     bench = [os.environ["TRAINER_BENCH"], "fit", folder / "train.parquet", folder / "test.parquet", *shape]
     fit = machine.timed(bench, args.threads)
-    told = machine.last_json(fit["stdout"]) | {"peak_rss_mib": fit["peak_rss_mib"]}
+    told = machine.told_json(fit["stdout"]) | {"peak_rss_mib": fit["peak_rss_mib"]}
     end = [os.environ["TRAINER"], "fit", "--config", config(folder, trees, args.depth, seed)]
     end += ["--runs", folder / "runs", "--threads", args.threads, "--output", "json", "--quiet"]
     child = machine.timed(end, args.threads)
@@ -134,7 +134,7 @@ def run_ours(folder, trees, args, seed):
         "end_s": child["wall_s"],
         "end_cpu_s": child["cpu_s"],
         "end_peak_rss_mib": child["peak_rss_mib"],
-        "end_auc": machine.last_json(child["stdout"])["metrics"]["roc_auc"],
+        "end_auc": machine.told_json(child["stdout"])["metrics"]["roc_auc"],
     }
 
 

@@ -81,7 +81,7 @@ def main():
         for _ in range(args.repeats):
             for contestant, command in commands.items():
                 child = machine.timed(command, args.threads)
-                told = machine.last_json(child.pop("stdout"))
+                told = machine.told_json(child.pop("stdout"))
                 if (told["rows"], told["columns"]) != (args.rows, 8):
                     sys.exit(f"{contestant} read {told} of {file}")
                 runs[contestant].append(told | {"process_s": child["wall_s"]} | child)

@@ -1,7 +1,7 @@
 """A whole small project: ours beside the same project as a scikit-learn script, each in a fresh process.
 
-Telco churn (7,043 rows, 19 columns, its committed split), 200 trees of depth 10, 5-fold cross-validation, gates and a
-report. Without the shared data it is scikit-learn's breast cancer set. Both sides end with 4 where a gate fails.
+Telco churn (7,043 rows, 19 columns, its committed split), 200 trees of depth 10, 5-fold cross-validation, gates,
+permutation importances and a report; beside it the script without those two. Without the shared data it is scikit-learn's breast cancer set. Both sides end with 4 where a gate fails.
 """
 
 import argparse
@@ -77,14 +77,14 @@ def main():
     ours = [os.environ["TRAINER"], "fit", "--config", path, "--runs", folder / "runs", "--output", "json", "--quiet"]
     ours += ["--threads", args.threads]
     peer = [sys.executable, machine.ROOT / "benches" / "telco_peer.py", folder, target, positive, ",".join(ignored)]
-    peer += [args.trees, args.folds, "--report"]
-    commands = {"trainer": ours, "sklearn": [*peer, "yes"], "sklearn, no report": [*peer, "no"]}
+    peer += [args.trees, args.folds]
+    commands = {"trainer": ours, "sklearn": [*peer, "whole"], "sklearn, no report": [*peer, "bare"]}
     runs = {contestant: [] for contestant in commands}
     description = machine.describe(args.threads, PACKAGES)
     for _ in range(args.repeats):
         for contestant, command in commands.items():
             child = machine.timed(command, args.threads, accept=(0, 4))
-            told = machine.last_json(child.pop("stdout"))
+            told = machine.told_json(child.pop("stdout"))
             runs[contestant].append(child | {key: told["metrics"][key] for key in ("accuracy", "roc_auc")})
         shutil.rmtree(folder / "runs", ignore_errors=True)
     result = {contestant: machine.medians(done) for contestant, done in runs.items()}
