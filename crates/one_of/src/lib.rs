@@ -5,7 +5,7 @@
 /// Declares the modules, the enum over the struct that each defines, the list of config names, and the view of
 /// every variant as the one trait they share.
 ///
-/// ```ignore
+/// ```text
 /// one_of! {
 ///     /// Which learner is fitted.
 ///     #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
