@@ -40,11 +40,18 @@ impl FeatureError {
     }
 }
 
-/// The known name that is nearest to a wrong one, if any is near.
+/// The known name that is nearest to a wrong one, if any is near: few letters apart, or with a like beginning.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase();
+    let letters = wrong.chars().count().max(3);
+    let likeness = |name: &str| {
+        let name = name.to_lowercase();
+        let few = strsim::damerau_levenshtein(&wrong, &name) * 3 <= letters;
+        strsim::jaro_winkler(&wrong, &name) + f64::from(u8::from(few))
+    };
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&wrong.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| (likeness(name), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use rayon::prelude::*;
 use trainer_data::{Fault, Kind, Levels, Table, Warning};
 
 use crate::FeatureError;
@@ -140,6 +141,29 @@ impl<'t> Frame<'t> {
             chosen.push(column.clone());
         }
         Ok(chosen)
+    }
+
+    /// Learns from each of these columns, several at a time, and puts what was learned together in their order.
+    ///
+    /// # Errors
+    /// Of the first column that has one.
+    pub fn learn_each(
+        &self,
+        columns: &[FrameColumn],
+        learn: impl Fn(&FrameColumn, &mut Learned) -> Result<(), FeatureError> + Sync,
+    ) -> Result<Learned, FeatureError> {
+        let one = |column: &FrameColumn| {
+            let mut learned = Learned::default();
+            learn(column, &mut learned).map(|()| learned)
+        };
+        let each: Vec<_> = columns.par_iter().map(one).collect();
+        let mut all = Learned::default();
+        for learned in each {
+            let Learned { programs, warnings } = learned?;
+            all.programs.extend(programs);
+            all.warnings.extend(warnings);
+        }
+        Ok(all)
     }
 
     /// The kind of the input of that name, if it is one that no step has changed yet.

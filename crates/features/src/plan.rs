@@ -98,10 +98,13 @@ pub fn fit(table: &Table, y: Option<&[u32]>, spec: &PlanSpec) -> Result<(FittedP
     let (inputs, features): (Vec<_>, Vec<_>) = candidates.into_iter().map(|it| (it.input, it.feature)).unzip();
     let mut frame = Frame::new(table, inputs, &features)?;
     for step in &spec.steps {
+        step.as_dyn().check().map_err(|problem| {
+            FeatureError::config(Fault::new("step", format!("step `{}`: {problem}", step.name())))
+        })?;
         let learned = step.as_dyn().fit(&frame, y)?;
         warnings.extend(frame.extend(step.name(), learned)?);
     }
-    suit(&mut frame, spec.needs)?;
+    warnings.extend(suit(&mut frame, spec.needs)?);
     let (inputs, programs, columns) = frame.into_parts();
     let columns: Vec<_> = columns.into_iter().filter(|column| column.feature).collect();
     if columns.is_empty() {
@@ -111,32 +114,35 @@ pub fn fit(table: &Table, y: Option<&[u32]>, spec: &PlanSpec) -> Result<(FittedP
 }
 
 /// Brings what the steps left to what the learner takes.
-fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<(), FeatureError> {
+fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureError> {
     let text: Vec<String> = features_where(frame, |column| column.cell_type == CellType::Text);
-    match needs.categories {
+    let mut warnings = match needs.categories {
         Categories::OneHot => extend(frame, &OneHot { columns: Some(text), ..OneHot::default() })?,
         Categories::Native { max_levels } => {
             let learned = encode(frame, &text, max_levels as usize)?;
-            frame.extend("features", learned)?;
+            frame.extend(FEATURES, learned)?
         }
-    }
+    };
     let learned = since_first(frame)?;
-    frame.extend("features", learned)?;
+    warnings.extend(frame.extend(FEATURES, learned)?);
     let numbers = |frame: &Frame<'_>| features_where(frame, |column| column.levels.is_none());
     if !needs.missing {
         let impute = Impute { columns: Some(numbers(frame)), strategy: Strategy::Median, fill_value: None };
-        extend(frame, &impute)?;
+        warnings.extend(extend(frame, &impute)?);
     }
     if needs.scaled {
         let columns = Some(numbers(frame));
-        extend(frame, &Standardize { columns, ..Standardize::default() })?;
+        warnings.extend(extend(frame, &Standardize { columns, ..Standardize::default() })?);
     }
-    Ok(())
+    Ok(warnings)
 }
 
-fn extend(frame: &mut Frame<'_>, step: &dyn Transform) -> Result<(), FeatureError> {
+/// What messages name in place of a step, for what is done without one.
+const FEATURES: &str = "features";
+
+fn extend(frame: &mut Frame<'_>, step: &dyn Transform) -> Result<Vec<Warning>, FeatureError> {
     let learned = step.fit(frame, None)?;
-    frame.extend("features", learned).map(|_| ())
+    frame.extend(FEATURES, learned)
 }
 
 fn features_where(frame: &Frame<'_>, wanted: impl Fn(&FrameColumn) -> bool) -> Vec<String> {
@@ -355,5 +361,138 @@ impl TryFrom<SavedPlan> for FittedPlan {
 impl PartialEq for FittedPlan {
     fn eq(&self, other: &Self) -> bool {
         (&self.inputs, &self.programs, &self.features) == (&other.inputs, &other.programs, &other.features)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trainer_data::Column;
+
+    use super::*;
+
+    const FOREST: Needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
+    const LINEAR: Needs = Needs { categories: Categories::OneHot, missing: false, scaled: true };
+
+    fn spec(steps: &str, needs: Needs) -> PlanSpec {
+        PlanSpec { select: None, exclude: vec!["y".into()], steps: serde_json::from_str(steps).unwrap(), needs }
+    }
+
+    fn table() -> Table {
+        Table::from_columns(vec![
+            Column::from_numbers("age", vec![Some(30.0), None, Some(40.0), Some(50.0)]),
+            Column::from_text("city", vec![Some("Ulm"), Some("Bern"), None, Some("Ulm")]),
+            Column::from_booleans("member", vec![Some(true), Some(false), Some(true), Some(true)]),
+            Column::from_integers("y", vec![Some(0), Some(1), Some(0), Some(1)]),
+        ])
+        .unwrap()
+    }
+
+    fn names(plan: &FittedPlan) -> Vec<&str> {
+        plan.features().iter().map(|feature| feature.name.as_str()).collect()
+    }
+
+    #[test]
+    fn without_steps_types_decide() {
+        let (plan, warnings) = fit(&table(), None, &spec("[]", FOREST)).unwrap();
+        assert_eq!((names(&plan), warnings), (vec!["age", "city", "member"], vec![]));
+        assert_eq!(plan.features()[1].kind, FeatureKind::Category { levels: vec!["Bern".into(), "Ulm".into()] });
+        let matrix = plan.apply(&table(), &Device::Cpu).unwrap().matrix;
+        assert_eq!(matrix.column(2), [1.0, 0.0, 1.0, 1.0]);
+        assert_eq!((matrix.column(1)[0], matrix.column(1)[1]), (1.0, 0.0));
+        assert!(matrix.column(0)[1].is_nan() && matrix.column(1)[2].is_nan());
+    }
+
+    #[test]
+    fn a_learner_that_needs_more_gets_it() {
+        let (plan, _) = fit(&table(), None, &spec("[]", LINEAR)).unwrap();
+        assert_eq!(names(&plan), ["age", "city_Bern", "city_Ulm", "city_missing", "member"]);
+        let matrix = plan.apply(&table(), &Device::Cpu).unwrap().matrix;
+        assert!(matrix.x.iter().all(|x| x.is_finite()));
+        let mean: f32 = matrix.column(0).iter().sum::<f32>() / 4.0;
+        assert!(mean.abs() < 1e-6);
+    }
+
+    #[test]
+    fn only_what_the_features_need_is_kept() {
+        let steps = r#"[{"ratio": {"numerator": "age", "denominator": "member"}}]"#;
+        let selected = PlanSpec { select: Some(vec!["age".into(), "member".into()]), ..spec(steps, FOREST) };
+        let (plan, _) = fit(&table(), None, &selected).unwrap();
+        let inputs: Vec<&str> = plan.inputs().iter().map(|input| input.name.as_str()).collect();
+        assert_eq!((inputs, names(&plan)), (vec!["age", "member"], vec!["age", "member", "age_per_member"]));
+    }
+
+    #[test]
+    fn too_many_levels_are_refused_all_at_once() {
+        let cells = |prefix: &str| (0..300).map(|row| Some(format!("{prefix}{row}"))).collect::<Vec<_>>();
+        let columns = ["a", "b"].map(|name| Column::from_text(name, cells(name)));
+        let table = Table::from_columns(columns.to_vec()).unwrap();
+        let error = fit(&table, None, &spec("[]", FOREST)).unwrap_err();
+        assert_eq!(error.code(), "too_many_levels");
+        let message = error.to_string();
+        assert!(message.contains("`a` with 300, `b` with 300") && message.contains("data.ignore: [a, b]"), "{message}");
+        let (plan, _) = fit(&table, None, &spec(r#"[{"hash": {"buckets": 10}}]"#, FOREST)).unwrap();
+        assert!(matches!(&plan.features()[0].kind, FeatureKind::Category { levels } if levels.len() == 10));
+    }
+
+    #[test]
+    fn steps_must_fit_the_columns() {
+        let code = |steps: &str| fit(&table(), None, &spec(steps, FOREST)).unwrap_err().code();
+        assert_eq!(code(r#"[{"standardize": {"columns": ["aeg"]}}]"#), "unknown_column");
+        assert_eq!(code(r#"[{"standardize": {"columns": ["city"]}}]"#), "text_column");
+        assert_eq!(code(r#"[{"log1p": {"columns": ["age", "age"]}}]"#), "column_named_twice");
+        assert_eq!(code(r#"[{"one_hot": {}}, {"hash": {"columns": ["city"]}}]"#), "unknown_column");
+        assert_eq!(code(r#"[{"row_sum": {"output": "city"}}]"#), "column_exists");
+        assert_eq!(code(r#"[{"clip": {}}]"#), "step");
+        assert_eq!(code(r#"[{"impute": {"columns": ["y"]}}]"#), "unknown_column");
+        let error = fit(&table(), None, &spec(r#"[{"impute": {"columns": ["aeg"]}}]"#, FOREST)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `aeg`: step `impute`: expected a column of that name, found none\nhint: did you mean `age`?"
+        );
+    }
+
+    #[test]
+    fn damaged_plans_are_refused() {
+        let (plan, _) = fit(&table(), None, &spec(r#"[{"standardize": {}}]"#, FOREST)).unwrap();
+        let json = plan.to_json();
+        for (from, to) in [
+            (r#""version": 1"#, r#""version": 2"#),
+            (r#""center""#, r#""centre""#),
+            (r#""affine""#, r#""hash""#),
+            (r#""name": "member""#, r#""name": "members""#),
+            (r#""keys""#, r#""missing": 7, "keys""#),
+            ("{", ""),
+        ] {
+            let damaged = json.replacen(from, to, 1);
+            assert_ne!(damaged, json, "{from}");
+            let loaded = FittedPlan::from_json(&damaged);
+            if from == r#""keys""# {
+                assert!(loaded.is_ok_and(|loaded| loaded != plan));
+            } else {
+                assert_eq!(loaded.unwrap_err().code(), "damaged_plan", "{from}");
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_that_are_rounded_are_counted() {
+        let large = vec![Some(16_777_217), Some(16_777_218), Some(-16_777_219), Some(5)];
+        let table = Table::from_columns(vec![Column::from_integers("n", large)]).unwrap();
+        let (plan, _) = fit(&table, None, &spec("[]", FOREST)).unwrap();
+        let warnings = plan.apply(&table, &Device::Cpu).unwrap().warnings;
+        assert_eq!((warnings.len(), warnings[0].code.as_str(), warnings[0].count), (1, "rounded_integers", 2));
+        let (plan, _) = fit(&table, None, &spec(r#"[{"standardize": {}}]"#, FOREST)).unwrap();
+        assert_eq!(plan.apply(&table, &Device::Cpu).unwrap().warnings, []);
+    }
+
+    #[test]
+    fn numbers_beyond_32_bits_are_an_error() {
+        let table = Table::from_columns(vec![Column::from_numbers("x", vec![Some(1.0), Some(-1e39)])]).unwrap();
+        let (plan, _) = fit(&table, None, &spec("[]", FOREST)).unwrap();
+        let error = plan.apply(&table, &Device::Cpu).unwrap_err();
+        assert_eq!(
+            (error.code(), error.fault().row, error.fault().column.as_deref()),
+            ("number_out_of_range", Some(2), Some("x"))
+        );
     }
 }

@@ -108,3 +108,91 @@ pub(crate) fn no_features(table: &Table) -> FeatureError {
     let fault = Fault::new("no_features", "expected at least one feature, found none");
     FeatureError::data(fault.hint(format!("the table has the columns {}", listed(table.names()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use trainer_data::{Categories, Needs};
+
+    use super::*;
+    use crate::fit;
+
+    fn table() -> Table {
+        Table::from_columns(vec![
+            Column::from_integers("user_id", vec![Some(1), Some(2), Some(3)]),
+            Column::from_integers("tenure", vec![Some(5), Some(6), Some(7)]),
+            Column::from_integers("web__visits", vec![Some(1), Some(2), Some(3)]),
+            Column::from_text("same", vec![Some("x"); 3]),
+            Column::from_numbers("none", vec![None; 3]),
+            Column::from_text("day", vec![Some("a"), None, None]),
+        ])
+        .unwrap()
+    }
+
+    fn spec(select: Option<&[&str]>, steps: &str) -> PlanSpec {
+        let needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
+        let select = select.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        PlanSpec {
+            select,
+            exclude: vec!["user_id".into(), "absent".into()],
+            steps: serde_json::from_str(steps).unwrap(),
+            needs,
+        }
+    }
+
+    fn features(select: Option<&[&str]>, steps: &str) -> Result<Vec<String>, FeatureError> {
+        let (plan, _) = fit(&table(), None, &spec(select, steps))?;
+        Ok(plan.features().iter().map(|feature| feature.name.clone()).collect())
+    }
+
+    #[test]
+    fn a_selection_names_columns_with_or_without_their_view() {
+        assert_eq!(features(Some(&["web:visits", "user:tenure"]), "[]").unwrap(), ["web__visits", "tenure"]);
+        assert_eq!(features(None, "[]").unwrap(), ["tenure", "web__visits", "day"]);
+    }
+
+    #[test]
+    fn a_wrong_selection_is_an_error_that_names_the_nearest() {
+        let error = features(Some(&["user:tenur"]), "[]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `tenur`: expected a column of that name for `user:tenur`, found none\nhint: did you mean `tenure`?"
+        );
+        assert_eq!(features(Some(&["user_id"]), "[]").unwrap_err().code(), "never_a_feature");
+        assert_eq!(features(Some(&["tenure", "v:tenure"]), "[]").unwrap_err().code(), "selected_twice");
+        assert_eq!(features(Some(&["same"]), "[]").unwrap_err().code(), "no_features");
+    }
+
+    #[test]
+    fn columns_in_which_no_rows_differ_are_left_out_with_a_warning() {
+        let (_, warnings) = fit(&table(), None, &spec(None, "[]")).unwrap();
+        let found: Vec<_> = warnings.iter().map(|w| (w.code.as_str(), w.column.as_deref().unwrap(), w.count)).collect();
+        assert_eq!(found, [("constant_column", "same", 3), ("all_null_column", "none", 3)]);
+        assert!(warnings[0].message.ends_with("it was left out"));
+        let steps = r#"[{"row_sum": {"columns": ["tenure", "none"], "output": "sum"}}]"#;
+        assert_eq!(features(None, steps).unwrap(), ["tenure", "web__visits", "day", "sum"]);
+    }
+
+    #[test]
+    fn dates_are_features_only_when_asked_for() {
+        let days = Column::from_integers("n", vec![Some(1), Some(2), Some(3)]);
+        let dates = date_column("day", &[20_000, 20_010, 20_020]);
+        let table = Table::from_columns(vec![days, dates]).unwrap();
+        let names = |spec: &PlanSpec| {
+            let (plan, warnings) = fit(&table, None, spec).unwrap();
+            let names: Vec<String> = plan.features().iter().map(|feature| feature.name.clone()).collect();
+            (names.join(" "), warnings.iter().map(|w| w.code.clone()).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names(&spec(None, "[]")), ("n".into(), "temporal_column".into()));
+        assert_eq!(names(&spec(Some(&["day", "n"]), "[]")), ("day n".into(), String::new()));
+        assert_eq!(names(&spec(None, r#"[{"standardize": {"columns": ["day"]}}]"#)), ("n day".into(), String::new()));
+    }
+
+    fn date_column(name: &str, days: &[i32]) -> Column {
+        let csv: String = days.iter().fold(format!("{name},x\n"), |csv, day| {
+            csv + &format!("{},1\n", ["2024-10-04", "2024-10-14", "2024-10-24"][(*day as usize - 20_000) / 10])
+        });
+        let options = trainer_data::ReadOptions::default();
+        let table = trainer_data::read_bytes("days.csv", csv.into_bytes(), &options).unwrap().table;
+        table.column(name).unwrap().clone()
+    }
+}

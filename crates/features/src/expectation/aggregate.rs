@@ -149,7 +149,7 @@ aggregate! {
 
 aggregate! {
     /// The median lies between two bounds.
-    Median, |cells| float(&cells, |present| statistic::median(&statistic::sorted(present.to_vec())))
+    Median, |cells| float(&cells, |present| statistic::median(present.to_vec()))
 }
 
 aggregate! {

@@ -1,5 +1,6 @@
 //! A column as pandas would hold it: its type name, and what a cell looks like in a result.
 
+use rayon::prelude::*;
 use serde_json::Value;
 use trainer_data::{Column, Kind};
 
@@ -80,8 +81,8 @@ impl<'t> PandasColumn<'t> {
     }
 
     /// The rows whose text (as `str()` writes it) is as asked; rows without a value are not.
-    pub fn rows_where(&self, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
-        let rows = (0..self.column.len() as u32).filter(|&row| !self.column.is_null(row as usize));
+    pub fn rows_where(&self, wanted: impl Fn(&str) -> bool + Sync) -> Vec<u32> {
+        let rows = (0..self.column.len() as u32).into_par_iter().filter(|&row| !self.column.is_null(row as usize));
         match self.column.strings() {
             Some(strings) => rows.filter(|&row| wanted(strings.value(row as usize))).collect(),
             None => rows.filter(|&row| wanted(&self.python_text(row as usize))).collect(),

@@ -278,3 +278,64 @@ impl ExpectationResult {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainer_data::Column;
+
+    use super::super::AnyExpectation;
+    use super::*;
+
+    fn judged(json: &str, format: ResultFormat) -> ValidationResult {
+        let table = Table::from_columns(vec![
+            Column::from_integers("a", vec![Some(1), Some(2), Some(2), None]),
+            Column::from_numbers("empty", vec![None; 4]),
+        ]);
+        let expectation: AnyExpectation = serde_json::from_str(json).unwrap();
+        validate(&table.unwrap(), &Suite::inline("s", vec![expectation]).unwrap(), format)
+    }
+
+    #[test]
+    fn each_format_tells_what_it_should() {
+        let keys =
+            |format| judged(r#"{"column_values_to_be_unique": {"column": "a"}}"#, format).results[0].result.len();
+        assert_eq!(
+            [ResultFormat::BooleanOnly, ResultFormat::Basic, ResultFormat::Summary, ResultFormat::Complete].map(keys),
+            [0, 8, 10, 13]
+        );
+    }
+
+    #[test]
+    fn failures_that_do_not_stop_the_run_are_warnings() {
+        let result =
+            judged(r#"{"column_values_to_be_unique": {"column": "a", "severity": "warning"}}"#, ResultFormat::Basic);
+        assert_eq!((result.success, result.critical_failures().count()), (false, 0));
+        let warnings = result.warnings();
+        assert_eq!(
+            (warnings[0].code.as_str(), warnings[0].count, warnings[0].column.as_deref()),
+            ("expectation_failed", 2, Some("a"))
+        );
+        assert!(
+            warnings[0].message.ends_with("2 of 3 values are unexpected, such as 2.0, 2.0"),
+            "{}",
+            warnings[0].message
+        );
+        let result = judged(r#"{"column_values_to_be_unique": {"column": "a"}}"#, ResultFormat::Basic);
+        assert_eq!((result.critical_failures().count(), result.warnings().len()), (1, 0));
+    }
+
+    #[test]
+    fn holding_for_want_of_values_is_a_warning() {
+        let result = judged(r#"{"column_values_to_be_unique": {"column": "empty"}}"#, ResultFormat::Basic);
+        assert!(result.success);
+        assert_eq!(result.warnings()[0].code, "expectation_without_values");
+    }
+
+    #[test]
+    fn what_cannot_be_judged_fails_and_says_why() {
+        let result = judged(r#"{"column_values_to_be_unique": {"column": "b"}}"#, ResultFormat::Basic);
+        assert!(!result.success);
+        assert!(result.results[0].summary().contains("column `b`"));
+        assert_eq!(result.results[0].exception_info["raised_exception"], true);
+    }
+}

@@ -153,3 +153,115 @@ fn filled(value: &Value, parameters: &Map<String, Value>) -> Result<Value, Strin
         other => Ok(other.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainer_data::{Column, Table};
+
+    use super::super::{ResultFormat, validate};
+    use super::*;
+
+    fn table() -> Table {
+        Table::from_columns(vec![Column::from_integers("a", vec![Some(1), Some(2), Some(9)])]).unwrap()
+    }
+
+    fn suite(expectation: &str) -> Result<Suite, FeatureError> {
+        Suite::from_gx_json(&format!(r#"{{"name": "s", "expectations": [{expectation}]}}"#))
+    }
+
+    fn problem(expectation: &str) -> String {
+        suite(expectation).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn both_generations_of_files_are_read() {
+        let new = r#"{"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "min_value": 0, "max_value": 5,
+                      "mostly": 0.5, "row_condition": null}, "id": "x", "meta": {"by": "me"}, "severity": "warning"}"#;
+        let new = suite(new).unwrap();
+        let old = r#"{"expectation_suite_name": "s", "data_asset_type": null, "ge_cloud_id": null, "meta": {},
+                      "expectations": [{"expectation_type": "expect_column_values_to_be_between", "meta": {},
+                      "kwargs": {"column": "a", "min_value": 0, "max_value": 5, "mostly": 0.5, "auto": false,
+                      "parse_strings_as_datetimes": false, "result_format": "BASIC"}}]}"#;
+        let old = Suite::from_gx_json(old).unwrap();
+        assert_eq!((new.name.as_str(), old.name.as_str()), ("s", "s"));
+        assert!(
+            validate(&table(), &new, ResultFormat::Basic).success
+                && validate(&table(), &old, ResultFormat::Basic).success
+        );
+        let config = new.expectations[0].config();
+        assert_eq!(
+            (&config["id"], &config["severity"], &config["meta"]["by"]),
+            (&json!("x"), &json!("warning"), &json!("me"))
+        );
+        assert_eq!(config["kwargs"], json!({"column": "a", "min_value": 0, "max_value": 5, "mostly": 0.5}));
+    }
+
+    #[test]
+    fn nothing_is_passed_over() {
+        let typo = problem(r#"{"type": "expect_column_values_to_be_nul", "kwargs": {"column": "a"}}"#);
+        assert!(
+            typo.starts_with("expectation 1: ") && typo.contains("did you mean `column_values_to_be_null`?"),
+            "{typo}"
+        );
+        assert!(
+            Suite::from_gx_json(r#"{"name": "s", "expectations": []}"#)
+                .unwrap_err()
+                .to_string()
+                .contains("at least one")
+        );
+        assert!(Suite::from_gx_json(r#"{"name": "s"}"#).is_err() && Suite::from_gx_json("nothing").is_err());
+        let kwargs = r#"{"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "min": 1}}"#;
+        assert!(problem(kwargs).contains("unknown field `min`"));
+        let condition = r#"{"type": "expect_column_to_exist", "kwargs": {"column": "a", "row_condition": "b > 1"}}"#;
+        assert!(problem(condition).contains("row_condition"));
+        let bounds = r#"{"type": "expect_column_values_to_be_between", "kwargs": {"column": "a"}}"#;
+        assert!(problem(bounds).contains("found neither"));
+        let mostly = r#"{"type": "expect_column_values_to_be_null", "kwargs": {"column": "a", "mostly": 1.5}}"#;
+        assert!(problem(mostly).contains("from 0 to 1"));
+    }
+
+    #[test]
+    fn parameters_need_values() {
+        let file = r#"{"name": "s", "expectations": [{"type": "expect_column_max_to_be_between",
+                       "kwargs": {"column": "a", "max_value": {"$PARAMETER": "top"}}}]}"#;
+        assert!(Suite::from_gx_json(file).unwrap_err().to_string().contains("a value for the parameter `top`"));
+        let parameters = Map::from_iter([("top".to_owned(), json!(8))]);
+        let suite = Suite::with_parameters(file, &parameters).unwrap();
+        assert!(!validate(&table(), &suite, ResultFormat::Basic).success);
+        let carried = file.replace(r#""top"}"#, r#""top", "$PARAMETER.top": 9}"#);
+        assert!(validate(&table(), &Suite::from_gx_json(&carried).unwrap(), ResultFormat::Basic).success);
+    }
+
+    #[test]
+    fn a_config_writes_them_with_or_without_the_prefix() {
+        let short: AnyExpectation =
+            serde_json::from_str(r#"{"column_to_exist": {"column": "a", "severity": "info"}}"#).unwrap();
+        let long: AnyExpectation =
+            serde_json::from_str(r#"{"expect_column_to_exist": {"column": "a", "severity": "info"}}"#).unwrap();
+        assert_eq!((&short, short.type_name().as_str()), (&long, "expect_column_to_exist"));
+        assert!(Suite::inline("config", vec![]).is_err());
+        let refused = |json: &str| serde_json::from_str::<AnyExpectation>(json).unwrap_err().to_string();
+        assert!(refused(r#"{"column_too_exist": {"column": "a"}}"#).contains("did you mean `column_to_exist`?"));
+        assert!(
+            refused(r#"{"column_to_exist": {"column": "a"}, "column_sum_to_be_between": {"column": "a"}}"#)
+                .contains("one expectation")
+        );
+        assert!(
+            refused(r#"{"column_values_to_match_regex": {"column": "a", "regex": "("}}"#)
+                .contains("regular expression")
+        );
+    }
+
+    #[test]
+    fn names_are_those_that_are_written() {
+        for name in AnyExpectation::NAMES {
+            let schema = serde_json::to_string(&schemars::schema_for!(AnyExpectation)).unwrap();
+            assert!(schema.contains(&format!("\"{name}\"")), "{name}");
+        }
+        let pair: AnyExpectation = serde_json::from_str(
+            r#"{"column_pair_values_a_to_be_greater_than_b": {"column_A": "a", "column_B": "b"}}"#,
+        )
+        .unwrap();
+        assert_eq!(serde_json::to_value(&pair).unwrap(), json!({pair.name(): {"column_A": "a", "column_B": "b"}}));
+    }
+}

@@ -1,8 +1,10 @@
 //! Values that appear once.
 
+use std::collections::HashMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::{Levels, Table};
+use trainer_data::{Column, Levels, Table};
 
 use super::cell::PandasColumn;
 use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
@@ -33,10 +35,29 @@ impl Expectation for BeUnique {
 
     fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
         let cells = PandasColumn::of(column(table, &self.column)?);
-        let levels = cells.column.levels();
-        let counts = levels.counts();
-        let twice = |code: u32| code != Levels::MISSING && counts[code as usize] > 1;
-        let rows = (0u32..).zip(&levels.codes).filter(|&(_, &code)| twice(code)).map(|(row, _)| row).collect();
+        let rows = match cells.column.strings() {
+            Some(strings) => repeated_text(cells.column, |row| strings.value(row)),
+            None => repeated(&cells.column.levels()),
+        };
         Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
     }
+}
+
+fn repeated(levels: &Levels) -> Vec<u32> {
+    let counts = levels.counts();
+    let twice = |code: u32| code != Levels::MISSING && counts[code as usize] > 1;
+    (0u32..).zip(&levels.codes).filter(|&(_, &code)| twice(code)).map(|(row, _)| row).collect()
+}
+
+/// As [`repeated`], without putting the values in order: for ids that would be most of the work.
+fn repeated_text<'t>(column: &Column, text: impl Fn(usize) -> &'t str) -> Vec<u32> {
+    let present = || (0..column.len()).filter(|&row| !column.is_null(row));
+    let mut seen: HashMap<&str, bool> = HashMap::with_capacity(column.len());
+    present().for_each(|row| {
+        seen.entry(text(row)).and_modify(|twice| *twice = true).or_insert(false);
+    });
+    if !seen.values().any(|&twice| twice) {
+        return Vec::new();
+    }
+    present().filter(|&row| seen[text(row)]).map(|row| row as u32).collect()
 }

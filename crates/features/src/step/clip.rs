@@ -55,13 +55,13 @@ impl Transform for Clip {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("clip", self.columns.as_deref(), Takes::Numbers)? {
+        let chosen = frame.choose("clip", self.columns.as_deref(), Takes::Numbers)?;
+        frame.learn_each(&chosen, |column, learned| {
             let (mut low, mut high) = (self.min, self.max);
             if self.lower_quantile.is_some() || self.upper_quantile.is_some() {
                 let cells = sorted(present(&frame.numbers(&column.name)?));
                 if cells.is_empty() {
-                    continue;
+                    return Ok(());
                 }
                 let bound = |q: Fraction| quantile(&cells, q.into(), QuantileMethod::Linear);
                 low = self.lower_quantile.map(bound).or(low);
@@ -70,7 +70,7 @@ impl Transform for Clip {
             // A learned bound may cross a fixed one: the upper bound then holds, as in `numpy.clip`.
             let low = low.map(|low| high.map_or(low, |high| low.min(high)));
             learned.in_place(&column.name, Affine::clip(low, high));
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Fault, Levels};
 
-use super::statistic::{distinct, mean_and_variance, median, present, sorted};
+use super::statistic::{distinct, mean_and_variance, median, present};
 use super::{Transform, named};
 use crate::FeatureError;
 use crate::frame::{Frame, FrameColumn, Learned, Takes};
@@ -81,7 +81,7 @@ fn number(strategy: Strategy, present: Vec<f64>) -> Option<f64> {
     }
     Some(match strategy {
         Strategy::Mean => mean_and_variance(&present).0,
-        Strategy::Median => median(&sorted(present)),
+        Strategy::Median => median(present),
         // The first of the most frequent is the least.
         _ => distinct(present).into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?.0,
     })
@@ -116,17 +116,17 @@ impl Transform for Impute {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("impute", self.columns.as_deref(), self.takes())? {
-            let Some(value) = self.constant(frame, &column)? else {
+        let chosen = frame.choose("impute", self.columns.as_deref(), self.takes())?;
+        frame.learn_each(&chosen, |column, learned| {
+            let Some(value) = self.constant(frame, column)? else {
                 let fault = Fault::new("nothing_to_learn", "step `impute`: expected a cell with a value, found none");
                 return Err(FeatureError::data(fault.column(&column.name)));
             };
-            match column.levels {
-                Some(levels) => learned.category(&column.name, Fill { value }, levels),
+            match &column.levels {
+                Some(levels) => learned.category(&column.name, Fill { value }, levels.clone()),
                 None => learned.in_place(&column.name, Fill { value }),
             }
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

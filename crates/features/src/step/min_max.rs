@@ -56,13 +56,13 @@ impl Transform for MinMax {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("min_max", self.columns.as_deref(), Takes::Numbers)? {
+        let chosen = frame.choose("min_max", self.columns.as_deref(), Takes::Numbers)?;
+        frame.learn_each(&chosen, |column, learned| {
             let present = present(&frame.numbers(&column.name)?);
             if !present.is_empty() {
                 learned.in_place(&column.name, self.program(&present));
             }
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

@@ -108,11 +108,11 @@ impl Transform for OneHot {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("one_hot", self.columns.as_deref(), Takes::Categories)? {
-            let (op, outputs) = self.program(frame, &column)?;
-            learned.add(op, vec![column.name], outputs);
-        }
-        Ok(learned)
+        let chosen = frame.choose("one_hot", self.columns.as_deref(), Takes::Categories)?;
+        frame.learn_each(&chosen, |column, learned| {
+            let (op, outputs) = self.program(frame, column)?;
+            learned.add(op, vec![column.name.clone()], outputs);
+            Ok(())
+        })
     }
 }

@@ -81,19 +81,19 @@ impl Transform for Ordinal {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("ordinal", self.columns.as_deref(), Takes::Categories)? {
+        let chosen = frame.choose("ordinal", self.columns.as_deref(), Takes::Categories)?;
+        frame.learn_each(&chosen, |column, learned| {
             let (keys, values) = match &self.categories {
-                Some(categories) => self.listed(categories, &column)?,
+                Some(categories) => self.listed(categories, column)?,
                 None => {
-                    let (keys, _, _) = levels(frame, &column)?;
+                    let (keys, _, _) = levels(frame, column)?;
                     let values = (0..keys.len()).map(|code| code as f64).collect();
                     (keys, values)
                 }
             };
             let op = Lookup { keys, values, missing: self.encoded_missing_value, unknown: self.unknown_value };
             learned.in_place(&column.name, op);
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

@@ -58,11 +58,11 @@ impl Transform for QuantileBin {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("quantile_bin", self.columns.as_deref(), Takes::Numbers)? {
+        let chosen = frame.choose("quantile_bin", self.columns.as_deref(), Takes::Numbers)?;
+        frame.learn_each(&chosen, |column, learned| {
             let cells = sorted(present(&frame.numbers(&column.name)?));
             if cells.is_empty() {
-                continue;
+                return Ok(());
             }
             let edges = self.edges(&cells);
             let (asked, made) = (u32::from(self.n_bins), edges.len() + 1);
@@ -75,7 +75,7 @@ impl Transform for QuantileBin {
                 });
             }
             learned.in_place(&column.name, Cut { edges });
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

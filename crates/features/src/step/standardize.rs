@@ -48,13 +48,13 @@ impl Transform for Standardize {
     }
 
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
-        let mut learned = Learned::default();
-        for column in frame.choose("standardize", self.columns.as_deref(), Takes::Numbers)? {
+        let chosen = frame.choose("standardize", self.columns.as_deref(), Takes::Numbers)?;
+        frame.learn_each(&chosen, |column, learned| {
             let present = present(&frame.numbers(&column.name)?);
             if !present.is_empty() {
                 learned.in_place(&column.name, self.program(&present));
             }
-        }
-        Ok(learned)
+            Ok(())
+        })
     }
 }

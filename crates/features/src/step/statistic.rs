@@ -67,9 +67,11 @@ pub(crate) fn quantile(sorted: &[f64], q: f64, method: QuantileMethod) -> f64 {
 }
 
 /// The middle cell, or the mean of the middle two.
-pub(crate) fn median(sorted: &[f64]) -> f64 {
-    let half = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[half] } else { (sorted[half - 1] + sorted[half]) / 2.0 }
+pub(crate) fn median(mut present: Vec<f64>) -> f64 {
+    let half = present.len() / 2;
+    let odd = present.len() % 2 == 1;
+    let (below, middle, _) = present.select_nth_unstable_by(half, f64::total_cmp);
+    if odd { *middle } else { (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + *middle) / 2.0 }
 }
 
 /// The cells in ascending order.
@@ -117,6 +119,8 @@ mod tests {
     #[test]
     fn zeros_of_either_sign_are_one_value() {
         assert_eq!(distinct(vec![0.0, -0.0, 1.0]), [(0.0, 2), (1.0, 1)]);
-        assert_eq!(median(&sorted(vec![3.0, 1.0])), 2.0);
+        assert_eq!(median(vec![3.0, 1.0]), 2.0);
+        assert_eq!(median(vec![9.0, -1.0, 4.0]), 4.0);
+        assert_eq!(median(vec![-0.0]), 0.0);
     }
 }
