@@ -409,3 +409,96 @@ fn nan_as_null<T: ArrowPrimitiveType>(array: &ArrayRef, is_nan: impl Fn(T::Nativ
     let nulls = NullBuffer::union(Some(&numbers), typed.nulls());
     Some(Arc::new(PrimitiveArray::<T>::new(values.clone(), nulls)))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        Date64Array, Decimal128Array, DictionaryArray, DurationSecondArray, Int8Array, Int32Array, ListArray,
+        StringArray, StringViewArray, Time32SecondArray, TimestampMicrosecondArray, UInt64Array,
+    };
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+
+    fn of(array: impl Array + 'static) -> Column {
+        Column::new("a", Arc::new(array)).unwrap()
+    }
+
+    fn texts(column: &Column) -> Vec<Option<String>> {
+        (0..column.len()).map(|row| column.text(row).map(Cow::into_owned)).collect()
+    }
+
+    #[test]
+    fn every_plain_type_has_its_kind_text_and_numbers() {
+        let cases = [
+            (of(Int8Array::from(vec![Some(-3), None])), Kind::Integer, "-3", -3.0),
+            (of(UInt64Array::from(vec![Some(u64::MAX), None])), Kind::Integer, "18446744073709551615", u64::MAX as f64),
+            (of(Float32Array::from(vec![Some(0.1), None])), Kind::Float, "0.1", f64::from(0.1f32)),
+            (of(Float64Array::from(vec![Some(1.0), Some(f64::NAN)])), Kind::Float, "1", 1.0),
+            (of(BooleanArray::from(vec![Some(true), None])), Kind::Boolean, "true", 1.0),
+            (of(Date64Array::from(vec![Some(86_400_000), None])), Kind::Date, "1970-01-02", 1.0),
+            (
+                of(TimestampMicrosecondArray::from(vec![Some(1_500_000), None])),
+                Kind::Timestamp,
+                "1970-01-01T00:00:01.5",
+                1.5,
+            ),
+        ];
+        for (column, kind, text, number) in cases {
+            assert_eq!(column.kind(), kind);
+            assert_eq!(texts(&column), [Some(text.to_owned()), None], "{kind}");
+            let numbers = column.numbers().unwrap();
+            assert_eq!(numbers[0], number, "{kind}");
+            assert!(numbers[1].is_nan() && column.is_null(1) && column.null_count() == 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn decimals_dictionaries_and_views_are_what_they_hold() {
+        let decimals = Decimal128Array::from(vec![Some(12_345), None]).with_precision_and_scale(10, 2).unwrap();
+        assert_eq!((of(decimals.clone()).kind(), of(decimals).numbers().unwrap()[0]), (Kind::Float, 123.45));
+        let levels: DictionaryArray<Int32Type> = vec![Some("x"), None, Some("y"), Some("x")].into_iter().collect();
+        let expected = Column::from_text("a", vec![Some("x"), None, Some("y"), Some("x")]);
+        assert_eq!(of(levels), expected);
+        assert_eq!(of(StringArray::from(vec![Some("x"), None, Some("y"), Some("x")])), expected);
+        assert_eq!(of(StringViewArray::from(vec![Some("x"), None, Some("y"), Some("x")])), expected);
+        let codes: DictionaryArray<Int32Type> =
+            DictionaryArray::new(Int32Array::from(vec![1, 0]), Arc::new(Int32Array::from(vec![10, 20])));
+        assert_eq!(texts(&of(codes)), [Some("20".to_owned()), Some("10".to_owned())]);
+    }
+
+    #[test]
+    fn zones_are_told_apart() {
+        let instants = TimestampMicrosecondArray::from(vec![0]).with_timezone("Europe/Berlin");
+        let column = of(instants);
+        assert!(column.has_zone());
+        assert_eq!(column.text(0).unwrap(), "1970-01-01T00:00:00Z");
+        assert!(!of(TimestampMicrosecondArray::from(vec![0])).has_zone());
+    }
+
+    #[test]
+    fn what_is_not_one_value_a_cell_is_refused_by_name() {
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)])]);
+        let refused: [ArrayRef; 3] =
+            [Arc::new(lists), Arc::new(Time32SecondArray::from(vec![1])), Arc::new(DurationSecondArray::from(vec![1]))];
+        for array in refused {
+            let error = Column::new("basket", array).unwrap_err();
+            assert_eq!((error.code(), error.fault().column.as_deref()), ("unsupported_type", Some("basket")));
+        }
+    }
+
+    #[test]
+    fn numbers_as_text_read_back() {
+        let numbers = [0.0, -0.0, 1.0, -2.5, 1e15, 1e16, 1e-5, 9.9e-6, 1e300, f64::INFINITY, 0.1 + 0.2];
+        let column = Column::from_numbers("a", numbers.iter().copied().map(Some).collect());
+        let text: Vec<String> = texts(&column).into_iter().flatten().collect();
+        assert_eq!(text[..8], ["0", "0", "1", "-2.5", "1000000000000000", "1e16", "0.00001", "9.9e-6"]);
+        assert_eq!(text.iter().map(|text| text.parse().unwrap()).collect::<Vec<f64>>(), numbers);
+    }
+
+    #[test]
+    fn rows_are_taken_with_their_nulls() {
+        let column = Column::from_integers("a", vec![Some(1), None, Some(3)]).take(&[2, 1, 2]);
+        assert_eq!(texts(&column), [Some("3".to_owned()), None, Some("3".to_owned())]);
+    }
+}

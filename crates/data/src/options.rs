@@ -108,3 +108,33 @@ pub struct ReadOptions {
     /// Columns that are not read: they may be of types that are not supported. Names that no file has are ignored.
     pub skip: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_from_a_config() {
+        let options: CsvOptions =
+            serde_json::from_str(r#"{"delimiter": ";", "quote": null, "encoding": "utf-16le"}"#).unwrap();
+        let expected =
+            CsvOptions { delimiter: Some(';'), quote: None, encoding: Encoding::Utf16Le, ..CsvOptions::default() };
+        assert_eq!(options, expected);
+        assert!(serde_json::from_str::<CsvOptions>(r#"{"delimeter": ";"}"#).is_err());
+        assert_eq!(serde_json::from_str::<Encoding>("\"latin-1\"").unwrap(), Encoding::Latin1);
+        assert_eq!(serde_json::from_str::<Encoding>("\"windows-1252\"").unwrap(), Encoding::Windows1252);
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_refused() {
+        let refused = |options: CsvOptions| options.check().unwrap_err().to_string();
+        let default = CsvOptions::default;
+        assert!(
+            refused(CsvOptions { delimiter: Some('a'), ..default() }).starts_with("data.csv.delimiter: expected one")
+        );
+        assert!(refused(CsvOptions { delimiter: Some('"'), ..default() }).starts_with("data.csv.quote"));
+        assert!(refused(CsvOptions { quote: Some('§'), ..default() }).starts_with("data.csv.quote"));
+        assert!(refused(CsvOptions { decimal: ';', ..default() }).starts_with("data.csv.decimal"));
+        assert!(CsvOptions { delimiter: Some('\t'), decimal: ',', quote: Some('\''), ..default() }.check().is_ok());
+    }
+}

@@ -100,3 +100,60 @@ fn damaged(error: ParquetError, file: &str) -> DataError {
     let message = format!("expected a whole Parquet file, found it damaged or cut: {error}");
     DataError::malformed(Fault::new("damaged_parquet", message).file(file))
 }
+
+#[cfg(test)]
+mod tests {
+    use ::parquet::arrow::ArrowWriter;
+    use ::parquet::file::properties::WriterProperties;
+    use arrow::array::{BinaryArray, Int32Array, ListArray, RecordBatch, StringArray, TimestampMillisecondArray};
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+    use crate::Kind;
+
+    fn file(columns: Vec<(&str, ArrayRef)>, row_group_rows: usize) -> Bytes {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(row_group_rows)).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn row_groups_are_one_column() {
+        let numbers: ArrayRef = Arc::new((0..1000).map(|row| (row % 3 > 0).then_some(row)).collect::<Int32Array>());
+        let text: ArrayRef = Arc::new((0..1000).map(|row| Some(format!("{}", row % 7))).collect::<StringArray>());
+        let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values(0..1000).with_timezone("UTC"));
+        let bytes = file(vec![("n", numbers.clone()), ("t", text.clone()), ("at", times.clone())], 64);
+        let columns = read(&bytes, "a.parquet", &[]).unwrap();
+        for (column, array) in columns.iter().zip([numbers, text, times]) {
+            assert_eq!(*column, Column::new(column.name(), array).unwrap());
+        }
+        assert!(columns[2].has_zone());
+    }
+
+    #[test]
+    fn columns_of_other_types_are_refused_by_name_unless_skipped() {
+        let lists: ArrayRef =
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]), None]));
+        let binary: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"\xff"]));
+        let plain: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+        for (name, array) in [("basket", lists), ("image", binary)] {
+            let bytes = file(vec![("id", plain.clone()), (name, array)], 10);
+            let error = read(&bytes, "a.parquet", &[]).unwrap_err();
+            assert!(
+                error.to_string().starts_with(&format!("a.parquet, column `{name}`: expected one number")),
+                "{error}"
+            );
+            let columns = read(&bytes, "a.parquet", &[name.to_owned()]).unwrap();
+            assert_eq!((columns.len(), columns[0].kind()), (1, Kind::Integer));
+        }
+    }
+
+    #[test]
+    fn no_rows_are_columns_without_cells() {
+        let empty: ArrayRef = Arc::new(Int32Array::from(Vec::<i32>::new()));
+        let columns = read(&file(vec![("id", empty)], 10), "a.parquet", &[]).unwrap();
+        assert_eq!((columns.len(), columns[0].len()), (1, 0));
+    }
+}

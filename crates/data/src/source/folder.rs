@@ -160,3 +160,61 @@ fn beside(path: &Path) -> Option<String> {
 fn fault(code: &'static str, path: &Path, message: &str) -> DataError {
     DataError::unreadable(Fault::new(code, message).file(path.display().to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = temporary.path();
+        for file in [
+            "train.csv",
+            "parts/b.csv",
+            "parts/a.csv",
+            "parts/_SUCCESS",
+            "parts/.a.csv.crc",
+            "days/day=1/x.csv",
+            "odd[1].csv",
+        ] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), "a\n1\n").unwrap();
+        }
+        fs::create_dir(root.join("empty")).unwrap();
+        let folder = Folder::open(root).unwrap();
+        (temporary, folder)
+    }
+
+    fn names(folder: &Folder, path: &str) -> Result<Vec<String>, &'static str> {
+        let found = folder.find(Wanted::of(path)).map_err(|error| error.code())?;
+        Ok(found.iter().map(|path| path.strip_prefix(&folder.root).unwrap().display().to_string()).collect())
+    }
+
+    #[test]
+    fn files_folders_and_patterns() {
+        let (_temporary, folder) = folder();
+        assert_eq!(names(&folder, "train.csv").unwrap(), ["train.csv"]);
+        assert_eq!(names(&folder, "parts").unwrap(), ["parts/a.csv", "parts/b.csv"]);
+        assert_eq!(names(&folder, "parts/*").unwrap(), ["parts/a.csv", "parts/b.csv"]);
+        assert_eq!(
+            names(&folder, "**/*.csv").unwrap(),
+            ["days/day=1/x.csv", "odd[1].csv", "parts/a.csv", "parts/b.csv", "train.csv"]
+        );
+        assert_eq!(names(&folder, "odd[1].csv").unwrap(), ["odd[1].csv"]);
+        assert_eq!(names(&folder, "odd*").unwrap(), ["odd[1].csv"]);
+    }
+
+    #[test]
+    fn what_is_not_there_says_what_is() {
+        let (temporary, folder) = folder();
+        assert_eq!(names(&folder, "days"), Err("folder_in_folder"));
+        assert_eq!(names(&folder, "empty"), Err("no_files"));
+        assert_eq!(names(&folder, "*.parquet"), Err("no_files"));
+        assert_eq!(names(&folder, "absent/*.parquet"), Err("not_found"));
+        let error = folder.find(Wanted::of("trian.csv")).unwrap_err().to_string();
+        assert!(error.contains("trian.csv: expected a file or folder, found nothing\nhint: `"), "{error}");
+        assert!(error.ends_with("holds `days`, `empty`, `odd[1].csv`, `parts`, `train.csv`"), "{error}");
+        assert_eq!(Folder::open(&temporary.path().join("train.csv")).unwrap_err().code(), "not_a_folder");
+        assert_eq!(Folder::open(&temporary.path().join("absent")).unwrap_err().code(), "not_found");
+    }
+}
