@@ -15,6 +15,7 @@ mod narrow;
 mod needs;
 mod options;
 mod parquet;
+mod plain;
 mod signature;
 mod source;
 pub mod split;
