@@ -62,6 +62,13 @@ fn equal(ours: &Value, theirs: &Value, key: &str) -> bool {
     }
 }
 
+/// The parameters, without the name of the batch, which only they have.
+fn kwargs(theirs: &Value) -> Value {
+    let mut kwargs = theirs["expectation_config"]["kwargs"].clone();
+    kwargs.as_object_mut().unwrap().shift_remove("batch_id");
+    kwargs
+}
+
 /// Everything that differs between our result and theirs, one line an expectation.
 fn differences(ours: &Value, theirs: &Value) -> Vec<String> {
     let (ours, theirs) = (by_id(ours), by_id(theirs));
@@ -73,6 +80,7 @@ fn differences(ours: &Value, theirs: &Value) -> Vec<String> {
         let same = ours["success"] == theirs["success"]
             && ours["exception_info"]["raised_exception"] == Value::Bool(raised)
             && ours["expectation_config"]["type"] == theirs["expectation_config"]["type"]
+            && equal(&ours["expectation_config"]["kwargs"], &kwargs(theirs), "")
             && equal(&ours["result"], &theirs["result"], "");
         if !same {
             let config = &theirs["expectation_config"];

@@ -5,8 +5,8 @@ use trainer_data::{Fault, Kind, Levels, Table, Warning};
 
 use crate::FeatureError;
 use crate::error::unknown_column;
+use crate::fitted_plan::{Input, Program};
 use crate::graph::{Evaluation, Graph};
-use crate::plan::{Input, Program};
 use crate::program::{CellType, ColumnOp};
 use crate::source::Sources;
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use trainer_data::{Fault, Levels};
 
 use crate::FeatureError;
-use crate::plan::{Input, Program};
+use crate::fitted_plan::{Input, Program};
 use crate::program::fill::Constant;
 use crate::program::{Answer, Cell, CellType, ColumnOp};
 use crate::source::{Sources, cell_type};

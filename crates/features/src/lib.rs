@@ -8,6 +8,7 @@
 mod contract;
 mod error;
 pub mod expectation;
+mod fitted_plan;
 mod frame;
 mod graph;
 mod plan;
@@ -17,6 +18,7 @@ mod source;
 pub mod step;
 
 pub use error::FeatureError;
+pub use fitted_plan::{Applied, FittedPlan, Input, PLAN_VERSION, Program};
 pub use frame::{Frame, FrameColumn, Learned, LearnedProgram, Takes};
-pub use plan::{Applied, FittedPlan, Input, PLAN_VERSION, PlanSpec, Program, fit};
+pub use plan::{PlanSpec, fit};
 pub use step::{Step, Transform};

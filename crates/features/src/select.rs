@@ -1,7 +1,8 @@
 use trainer_data::{Column, Fault, Kind, Table, Warning, dull_columns};
 
 use crate::error::{listed, unknown_column};
-use crate::plan::{Input, PlanSpec};
+use crate::fitted_plan::Input;
+use crate::plan::PlanSpec;
 use crate::{FeatureError, Step};
 
 /// A column that may become a feature.

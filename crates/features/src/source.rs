@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use trainer_data::{Column, Fault, Kind, Levels, Table};
 
 use crate::FeatureError;
-use crate::plan::Input;
+use crate::fitted_plan::Input;
 use crate::program::CellType;
 
 /// The columns of a table that a plan reads, each decoded when it is first needed.

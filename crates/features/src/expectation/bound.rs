@@ -76,6 +76,19 @@ pub(super) fn check_bounds(min: Option<&Scalar>, max: Option<&Scalar>) -> Result
     if ordered { Ok(()) } else { Err("expected `min_value` at or below `max_value`".into()) }
 }
 
+/// As [`check_bounds`], for bounds that must be numbers.
+pub(super) fn check_numbers(min: Option<&Scalar>, max: Option<&Scalar>) -> Result<(), String> {
+    match min.into_iter().chain(max).find_map(Scalar::text) {
+        Some(text) => Err(format!("expected a number, found `{text}`")),
+        None => check_bounds(min, max),
+    }
+}
+
+/// The number that a bound is, where there is one.
+pub(super) fn number(bound: &Option<Scalar>) -> Option<f64> {
+    bound.as_ref().and_then(Scalar::number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

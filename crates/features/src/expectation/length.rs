@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::Table;
 
-use super::bound::Range;
+use super::bound::{Range, Scalar, check_numbers, number};
 use super::cell::PandasColumn;
 use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all, is_false};
 use crate::step::Fraction;
@@ -17,10 +17,10 @@ pub struct LengthsBetween {
     pub column: String,
     /// The least number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_value: Option<f64>,
+    pub min_value: Option<Scalar>,
     /// The greatest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_value: Option<f64>,
+    pub max_value: Option<Scalar>,
     /// Whether `min_value` itself is too few.
     #[serde(default, skip_serializing_if = "is_false")]
     pub strict_min: bool,
@@ -50,17 +50,16 @@ impl Expectation for LengthsBetween {
     }
 
     fn check(&self) -> Result<(), String> {
-        match (self.min_value, self.max_value) {
-            (None, None) => Err("expected `min_value`, `max_value` or both, found neither".into()),
-            (Some(min), Some(max)) if min > max => Err("expected `min_value` at or below `max_value`".into()),
-            _ => Ok(()),
+        if self.min_value.is_none() && self.max_value.is_none() {
+            return Err("expected `min_value`, `max_value` or both, found neither".into());
         }
+        check_numbers(self.min_value.as_ref(), self.max_value.as_ref())
     }
 
     fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
         let cells = PandasColumn::of(column(table, &self.column)?);
-        let Self { min_value: min, max_value: max, strict_min, strict_max, .. } = *self;
-        let range = Range { min, max, strict_min, strict_max };
+        let (min, max) = (number(&self.min_value), number(&self.max_value));
+        let range = Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max };
         let rows = cells.rows_where(|text| !range.holds(&length(text)));
         Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trainer_data::Table;
 
-use super::bound::Range;
+use super::bound::{Range, Scalar, check_numbers, number};
 use super::{Expectation, Outcome, Severity, is_false};
 
 /// The column is there, and where it is expected to be.
@@ -55,10 +55,10 @@ macro_rules! counted {
         pub struct $Between {
             /// The least number.
             #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub min_value: Option<f64>,
+            pub min_value: Option<Scalar>,
             /// The greatest number.
             #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub max_value: Option<f64>,
+            pub max_value: Option<Scalar>,
             /// Whether `min_value` itself is too few.
             #[serde(default, skip_serializing_if = "is_false")]
             pub strict_min: bool,
@@ -80,16 +80,14 @@ macro_rules! counted {
             }
 
             fn check(&self) -> Result<(), String> {
-                match (self.min_value, self.max_value) {
-                    (Some(min), Some(max)) if min > max => Err("expected `min_value` at or below `max_value`".into()),
-                    _ => Ok(()),
-                }
+                check_numbers(self.min_value.as_ref(), self.max_value.as_ref())
             }
 
             fn judge<'t>(&self, $table: &'t Table) -> Result<Outcome<'t>, String> {
-                let Self { min_value: min, max_value: max, strict_min, strict_max, .. } = *self;
+                let (min, max) = (number(&self.min_value), number(&self.max_value));
+                let range = Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max };
                 let count: usize = $count;
-                Ok(Outcome::observed(Range { min, max, strict_min, strict_max }.holds(&(count as f64)), count))
+                Ok(Outcome::observed(range.holds(&(count as f64)), count))
             }
         }
 

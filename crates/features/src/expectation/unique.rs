@@ -61,3 +61,26 @@ fn repeated_text<'t>(column: &Column, text: impl Fn(usize) -> &'t str) -> Vec<u3
     }
     present().filter(|&row| seen[text(row)]).map(|row| row as u32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option::of;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn text_is_unique_with_and_without_order(cells in vec(of("[ab]{0,2}"), 0..30)) {
+            let column = Column::from_text("a", cells.clone());
+            let naive: Vec<u32> = (0..cells.len())
+                .filter(|&row| cells[row].is_some() && cells.iter().filter(|cell| **cell == cells[row]).count() > 1)
+                .map(|row| row as u32)
+                .collect();
+            let strings = column.strings().unwrap();
+            prop_assert_eq!(repeated_text(&column, |row| strings.value(row)), naive.clone());
+            prop_assert_eq!(repeated(&column.levels()), naive);
+        }
+    }
+}

@@ -50,4 +50,17 @@ mod tests {
         assert!(Cut { edges: vec![f64::NAN] }.check().is_err());
         assert!(Cut { edges: vec![] }.check().is_ok());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_bin_is_the_number_of_edges_at_or_below(mut edges in proptest::collection::vec(-9i32..9, 0..9), x in -10i32..10) {
+            edges.sort_unstable();
+            edges.dedup();
+            let expected = edges.iter().filter(|&&edge| edge <= x).count() as f64;
+            let op = Cut { edges: edges.into_iter().map(f64::from).collect() };
+            let mut y = [0.0];
+            op.numbers(&[&[f64::from(x)]], &mut y, &mut 0);
+            proptest::prop_assert_eq!(y[0], expected);
+        }
+    }
 }

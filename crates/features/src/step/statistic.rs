@@ -94,6 +94,9 @@ pub(crate) fn distinct(present: Vec<f64>) -> Vec<(f64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -122,5 +125,32 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0]), 2.0);
         assert_eq!(median(vec![9.0, -1.0, 4.0]), 4.0);
         assert_eq!(median(vec![-0.0]), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_is_the_middle_of_the_sorted_cells(cells in vec(-1e6..1e6f64, 1..200)) {
+            let sorted = sorted(cells.clone());
+            let half = sorted.len() / 2;
+            let expected = if sorted.len() % 2 == 1 { sorted[half] } else { (sorted[half - 1] + sorted[half]) / 2.0 };
+            prop_assert_eq!(median(cells), expected);
+        }
+
+        #[test]
+        fn sums_by_halves_are_sums(cells in vec(-1000i32..1000, 0..2000)) {
+            // Whole numbers of this size add up exactly in any order.
+            let numbers: Vec<f64> = cells.iter().map(|&cell| f64::from(cell)).collect();
+            prop_assert_eq!(sum(&numbers), f64::from(cells.iter().sum::<i32>()));
+        }
+
+        #[test]
+        fn an_inverted_quantile_has_its_share_below(cells in vec(-50i32..50, 1..100), q in 0.0..=1.0f64) {
+            let sorted = sorted(cells.into_iter().map(f64::from).collect());
+            let value = quantile(&sorted, q, QuantileMethod::AveragedInvertedCdf);
+            let count = sorted.len() as f64;
+            let at_or_below = sorted.iter().filter(|&&x| x <= value).count() as f64;
+            let below = sorted.iter().filter(|&&x| x < value).count() as f64;
+            prop_assert!(at_or_below + 1e-9 >= q * count && below <= q * count + 1e-9);
+        }
     }
 }

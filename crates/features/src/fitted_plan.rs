@@ -1,0 +1,236 @@
+use serde::{Deserialize, Serialize};
+use trainer_data::{Fault, Feature, FeatureKind, Kind, Matrix, Table, Warning};
+use trainer_kernels::Device;
+
+use crate::FeatureError;
+use crate::frame::FrameColumn;
+use crate::graph::{Evaluation, Graph, NodeId};
+use crate::program::arithmetic::Arithmetic;
+use crate::program::lookup::Lookup;
+use crate::program::{CellType, ColumnOp};
+use crate::source::Sources;
+
+/// The version of the saved form that this program writes, and the only one it reads.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A column of the table that a plan reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// What its cells were in training.
+    pub kind: Kind,
+    /// Whether cells were missing in training.
+    pub missing: bool,
+}
+
+/// One operation of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What is done.
+    pub op: ColumnOp,
+    /// The columns that it reads, as earlier programs left them.
+    pub inputs: Vec<String>,
+    /// The columns that it writes; a name that exists from now on means the new column.
+    pub outputs: Vec<String>,
+}
+
+/// A plan with everything that was learned from the training rows.
+///
+/// Saved as JSON ([`PLAN_VERSION`]); constants read back bit for bit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "SavedPlan", into = "SavedPlan")]
+pub struct FittedPlan {
+    inputs: Vec<Input>,
+    programs: Vec<Program>,
+    features: Vec<Feature>,
+    graph: Graph,
+}
+
+#[derive(Serialize, Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct SavedPlan {
+    version: u32,
+    inputs: Vec<Input>,
+    programs: Vec<Program>,
+    features: Vec<Feature>,
+}
+
+/// A matrix, and what was odd about the table that it was made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The features.
+    pub matrix: Matrix,
+    /// Levels that were not in training, cells that are missing where none was, numbers that were rounded.
+    pub warnings: Vec<Warning>,
+}
+
+impl FittedPlan {
+    /// The plan of these columns, without the inputs and programs that none of them needs.
+    pub(crate) fn of(inputs: Vec<Input>, programs: Vec<Program>, columns: &[FrameColumn]) -> Self {
+        let mut graph = Graph::new(&inputs);
+        for (number, program) in programs.iter().enumerate() {
+            graph.push(number, program).expect("it was pushed before");
+        }
+        let targets: Vec<NodeId> = columns.iter().map(|column| graph.node(&column.name).expect("a column")).collect();
+        let needed = graph.needed(&targets);
+        let keep = |among: &[usize], i: usize| among.contains(&i);
+        let (kept_inputs, kept_programs) = (graph.inputs_among(&needed), graph.programs_among(&needed));
+        let inputs = inputs.into_iter().enumerate().filter(|(i, _)| keep(&kept_inputs, *i)).map(|(_, it)| it).collect();
+        let programs =
+            programs.into_iter().enumerate().filter(|(i, _)| keep(&kept_programs, *i)).map(|(_, it)| it).collect();
+        let features = columns.iter().map(feature).collect();
+        let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features };
+        Self::try_from(saved).expect("a plan that was just made")
+    }
+
+    /// The features, in the order of the matrix's columns.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// The columns that a table must have.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// The operations, in order.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// The plan as it is saved.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("finite numbers and text")
+    }
+
+    /// A saved plan.
+    ///
+    /// # Errors
+    /// `Plan` when it is damaged, or of another version.
+    pub fn from_json(json: &str) -> Result<Self, FeatureError> {
+        serde_json::from_str(json).map_err(|problem| {
+            FeatureError::plan(Fault::new("damaged_plan", format!("expected a saved feature plan: {problem}")))
+        })
+    }
+
+    /// Computes the features of a table: the same numbers for the same row, whatever rows are beside it.
+    ///
+    /// Columns that the plan does not read are ignored, and their order does not matter.
+    ///
+    /// # Errors
+    /// `Data` when a column is missing or of another type than in training, or a cell is infinite or too large for `f32`.
+    pub fn apply(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
+        // The host is all there is today; a device that is added must be handled here.
+        let Device::Cpu = device;
+        let sources = Sources::open(table, &self.inputs)?;
+        let evaluation = Evaluation { graph: &self.graph, programs: &self.programs, sources: &sources };
+        let names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();
+        let targets: Vec<NodeId> = names.iter().map(|name| self.graph.node(name).expect("checked when made")).collect();
+        let (cells, unknown) = evaluation.matrix(&targets, &names)?;
+        let matrix = Matrix::from_cells(table.rows(), cells, self.features.clone());
+        let mut warnings = self.newly_missing(&sources);
+        warnings.extend(unknown.iter().zip(&self.programs).filter(|(count, _)| **count > 0).map(unknown_values));
+        warnings.extend(self.rounded(&sources, &targets, &matrix));
+        Ok(Applied { matrix, warnings })
+    }
+
+    /// Columns with missing cells that had none in training.
+    fn newly_missing(&self, sources: &Sources<'_>) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        for (i, input) in self.inputs.iter().enumerate().filter(|(_, input)| !input.missing) {
+            let count = sources.column(i).null_count() as u64;
+            if count > 0 {
+                let message = format!("{count} cells are missing, and none was in training: treated as missing");
+                let (code, column) = ("new_missing".into(), Some(input.name.clone()));
+                warnings.push(Warning { code, column, count, message });
+            }
+        }
+        warnings
+    }
+
+    /// Columns of whole numbers that `f32` cannot hold as they are.
+    fn rounded(&self, sources: &Sources<'_>, targets: &[NodeId], matrix: &Matrix) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        for (j, &node) in targets.iter().enumerate() {
+            let Some(input) = self.graph.keeps_values(node, &self.programs) else { continue };
+            if self.inputs[input].kind != Kind::Integer || !matrix.column(j).iter().any(|x| x.abs() >= MAX_EXACT) {
+                continue;
+            }
+            let count = sources.rounded(input);
+            if count > 0 {
+                let message = format!("{count} whole numbers beyond 2^24 were rounded to the nearest 32-bit float");
+                let (code, column) = ("rounded_integers".into(), Some(self.features[j].name.clone()));
+                warnings.push(Warning { code, column, count, message });
+            }
+        }
+        warnings
+    }
+}
+
+/// Up to here `f32` holds every whole number.
+const MAX_EXACT: f32 = 16_777_216.0;
+
+fn feature(column: &FrameColumn) -> Feature {
+    let kind = match &column.levels {
+        Some(levels) => FeatureKind::Category { levels: levels.clone() },
+        None => FeatureKind::Number,
+    };
+    Feature { name: column.name.clone(), kind }
+}
+
+fn unknown_values((count, program): (&u64, &Program)) -> Warning {
+    let column = program.inputs[0].clone();
+    let (code, message) = match &program.op {
+        ColumnOp::Arithmetic(Arithmetic::Log1p) => {
+            ("no_logarithm", format!("{count} values at or below -1 have no log1p: treated as missing"))
+        }
+        ColumnOp::OneHot(op) if op.unknown.is_some() => {
+            ("unknown_level", format!("{count} values were not seen in training: counted as rare"))
+        }
+        ColumnOp::OneHot(_) => ("unknown_level", format!("{count} values were not seen in training: no column is one")),
+        ColumnOp::Lookup(Lookup { unknown: Some(value), .. }) => {
+            ("unknown_level", format!("{count} values were not seen in training: replaced by {value}"))
+        }
+        _ => ("unknown_level", format!("{count} values were not seen in training: treated as missing")),
+    };
+    Warning { code: code.into(), column: Some(column), count: *count, message }
+}
+
+impl From<FittedPlan> for SavedPlan {
+    fn from(plan: FittedPlan) -> Self {
+        let FittedPlan { inputs, programs, features, .. } = plan;
+        Self { version: PLAN_VERSION, inputs, programs, features }
+    }
+}
+
+impl TryFrom<SavedPlan> for FittedPlan {
+    type Error = String;
+
+    fn try_from(saved: SavedPlan) -> Result<Self, String> {
+        let SavedPlan { version, inputs, programs, features } = saved;
+        if version != PLAN_VERSION {
+            return Err(format!("version {version}, where this program reads version {PLAN_VERSION}"));
+        }
+        let mut graph = Graph::new(&inputs);
+        for (number, program) in programs.iter().enumerate() {
+            graph.push(number, program).map_err(|problem| format!("program {number}: {problem}"))?;
+        }
+        for feature in &features {
+            match graph.node(&feature.name) {
+                Some(node) if graph.cell_type(node) == CellType::Number => {}
+                Some(_) => return Err(format!("feature `{}` is text", feature.name)),
+                None => return Err(format!("nothing computes the feature `{}`", feature.name)),
+            }
+        }
+        Ok(Self { inputs, programs, features, graph })
+    }
+}
+
+impl PartialEq for FittedPlan {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.inputs, &self.programs, &self.features) == (&other.inputs, &other.programs, &other.features)
+    }
+}
