@@ -1,8 +1,15 @@
 //! Tests of the whole program: one binary, one module for each subject.
 
+mod command;
+mod config;
+mod example;
 mod expectations;
+mod golden;
 mod metrics;
 mod parity;
+mod report;
 mod sample;
+mod snapshot;
 mod steps;
+mod stopping;
 mod tidy;

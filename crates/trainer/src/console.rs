@@ -78,7 +78,7 @@ pub fn error_json(error: &anyhow::Error) -> Json {
 }
 
 fn config_failure(error: &anyhow::Error) -> Option<&Failure> {
-    error.chain().find_map(|link| link.downcast_ref::<Failure>()).filter(|failure| !failure.problems.is_empty())
+    error.downcast_ref::<Failure>().filter(|failure| !failure.problems.is_empty())
 }
 
 /// What a chain of errors says, each thing once.

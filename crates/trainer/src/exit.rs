@@ -104,9 +104,12 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {}
 
-/// The exit code of an error: the first link of its chain that has one decides; an unknown error is our bug.
+/// The exit code of an error: a [`Failure`] decides, as the error or as context of another; else the first link of the
+/// chain that has a code; an unknown error is our bug.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
-    error.chain().find_map(exit_of_link).unwrap_or(Exit::Bug)
+    // Only so is a failure found that was attached as context.
+    let failure = error.downcast_ref::<Failure>().map(|failure| failure.exit);
+    failure.or_else(|| error.chain().find_map(exit_of_link)).unwrap_or(Exit::Bug)
 }
 
 /// A new library error enum is one row here.
@@ -114,7 +117,7 @@ fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
     None.or_else(|| link.downcast_ref().map(|failure: &Failure| failure.exit))
         .or_else(|| link.downcast_ref().map(|stopped: &Stopped| stopped.exit()))
         .or_else(|| link.downcast_ref().map(exit_of_data))
-        .or_else(|| link.downcast_ref().map(|_: &FeatureError| Exit::Data))
+        .or_else(|| link.downcast_ref().map(exit_of_features))
         .or_else(|| link.downcast_ref().map(exit_of_model))
         .or_else(|| link.downcast_ref().map(|_: &QualityError| Exit::Usage))
         .or_else(|| link.downcast_ref().map(|_: &Unavailable| Exit::Device))
@@ -123,6 +126,10 @@ fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
 
 fn exit_of_data(error: &DataError) -> Exit {
     if matches!(error, DataError::Options(_)) { Exit::Usage } else { Exit::Data }
+}
+
+fn exit_of_features(error: &FeatureError) -> Exit {
+    if matches!(error, FeatureError::Config(_)) { Exit::Usage } else { Exit::Data }
 }
 
 fn exit_of_model(error: &ModelError) -> Exit {
@@ -154,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_outermost_link_with_a_code_decides() {
+    fn a_failure_as_context_decides() {
         let error = Err::<(), _>(std::io::Error::other("x")).context(Failure::new(Exit::NotLogged, "not logged"));
         assert_eq!(exit_of(&error.unwrap_err()), Exit::NotLogged);
     }

@@ -1,10 +1,11 @@
 //! The run folder: written aside, complete or not there at all.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use std::{io, process};
 
 use fs_err as fs;
+use jiff::Timestamp;
 
 /// A run folder that is being written, under a name that starts with `.tmp-`.
 ///
@@ -50,6 +51,12 @@ impl RunFolder {
         fs::write(self.path.join(name), bytes)
     }
 
+    /// The name that it is to have, unless that is taken.
+    pub fn final_name(&self, hash: &str) -> String {
+        let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        format!("{}-{short}", self.name)
+    }
+
     /// Makes everything durable and gives the folder its final name, `<time>-<project>-<hash>`; one that is taken is
     /// never overwritten, a number is added instead.
     ///
@@ -60,8 +67,7 @@ impl RunFolder {
             fs::File::open(entry?.path())?.sync_all()?;
         }
         fs::File::open(&self.path)?.sync_all()?;
-        let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        let name = format!("{}-{short}", self.name);
+        let name = self.final_name(hash);
         let taken = |path: &PathBuf| path.symlink_metadata().is_ok();
         let numbered = (2..).map(|number: u32| self.parent.join(format!("{name}-{number}")));
         let target = std::iter::once(self.parent.join(&name)).chain(numbered).find(|path| !taken(path));
@@ -91,37 +97,15 @@ fn safe(name: &str) -> String {
     if cut.is_empty() { "run".to_owned() } else { cut.to_owned() }
 }
 
-/// The time in UTC as RFC 3339 writes it: `2026-11-20T06:58:24Z`.
-pub fn timestamp(now: SystemTime) -> String {
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// The same without `-` and `:`: sorts as it runs, and has no character that a file system minds.
+/// The time in UTC as `20261120T065824Z`: sorts as it runs, and has no character that a file system minds.
 fn stamp(now: SystemTime) -> String {
-    timestamp(now).replace(['-', ':'], "")
-}
-
-/// Year, month and day of the Gregorian calendar, from days since 1970-01-01.
-///
-/// Years are counted from March, so that the leap day is the last of its year; an era is 400 years, 146,097 days
-/// (the method is Howard Hinnant's `civil_from_days`).
-fn date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    Timestamp::try_from(now).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 
@@ -209,7 +193,7 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        assert_eq!(timestamp(at(1_795_244_304)), "2026-11-21T06:58:24Z");
+        assert_eq!(stamp(at(1_795_244_304)), "20261121T065824Z");
         assert_eq!(stamp(at(0)), "19700101T000000Z");
         assert_eq!(stamp(at(951_782_399)), "20000228T235959Z");
         assert_eq!(stamp(at(951_782_400)), "20000229T000000Z");

@@ -50,7 +50,7 @@ pub struct Common {
     /// No progress and no notes on stderr, errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// More on stderr: what is in use, and where it came from
+    /// More on stderr: the values in use, and where each came from
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -97,6 +97,9 @@ impl ConfigArgs {
         let overlay = Overlay { target: self.target.clone(), set: self.set.clone(), ..Overlay::of_environment() };
         let loaded = configuration::load_file(&self.config, &overlay).map_err(Failure::config)?;
         loaded.notes.iter().for_each(|note| common.note(note));
+        if common.verbose {
+            console::say(loaded.to_yaml().trim_end());
+        }
         Ok(loaded)
     }
 }
@@ -104,8 +107,8 @@ impl ConfigArgs {
 /// `--output text|json`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct FormArgs {
-    /// Form of the result on stdout
-    #[arg(short, long = "output", value_name = "FORM", default_value = "text")]
+    /// Form of the result on stdout: for people, or one JSON object
+    #[arg(short = 'o', long = "output", value_name = "text|json", default_value = "text", hide_possible_values = true)]
     pub form: Form,
 }
 

@@ -8,6 +8,9 @@ use super::schema::{Pick, Schema, did_you_mean, join, list, names, text_of};
 use super::source::{Sources, Span};
 use super::tree::{Entry, Node, Value};
 
+/// More names than these are not listed where a hint names the one that is meant.
+const MANY: usize = 16;
+
 /// A walk over a tree.
 pub struct Inspection<'a> {
     schema: &'a Schema,
@@ -105,11 +108,11 @@ impl<'a> Inspection<'a> {
         self.report(node.span, problem);
     }
 
-    fn wrong_name(&mut self, node: &Node, known: &[&str], path: &str) {
+    fn wrong_name(&mut self, node: &Node, known: &[&str], expected: Option<String>, path: &str) {
         let typed = text_of(node).unwrap_or_default();
         let mut problem = Problem::new(Code::UnknownName, format!("unknown value for `{path}`"))
             .path(path)
-            .expected(list(known))
+            .expected(expected.unwrap_or_else(|| list(known)))
             .found(self.found(node));
         problem.hint = did_you_mean(typed, known);
         self.report(node.span, problem);
@@ -128,7 +131,7 @@ impl<'a> Inspection<'a> {
                 if let Some(given) = node.get(tag) {
                     let path = join(path, tag);
                     if text_of(given).is_some() {
-                        self.wrong_name(given, &known, &path);
+                        self.wrong_name(given, &known, None, &path);
                     } else {
                         let problem = Problem::new(Code::WrongType, format!("wrong type of value for `{path}`"))
                             .path(&path)
@@ -140,7 +143,7 @@ impl<'a> Inspection<'a> {
             }
             Pick::NoTag { tag, known } => self.no_tag(node, tag, &known, path, anchor),
             Pick::WrongKey { known } => self.wrong_key(node, &known, path),
-            Pick::WrongName { known } => self.wrong_name(node, &known, path),
+            Pick::WrongName { known } => self.wrong_name(node, &known, Some(self.schema.expects(schema)), path),
             Pick::WrongType => self.wrong_type(node, schema, path),
         }
     }
@@ -178,6 +181,9 @@ impl<'a> Inspection<'a> {
             .path(full)
             .expected(list(known));
         problem.hint = did_you_mean(&entry.key, known).or_else(|| self.elsewhere(entry));
+        if problem.hint.is_some() && known.len() > MANY {
+            problem.expected = Some(format!("one of {} names", known.len()));
+        }
         self.report(entry.key_span, problem);
     }
 
@@ -302,7 +308,7 @@ impl<'a> Inspection<'a> {
     fn text(&mut self, node: &Node, text: &str, schema: &Json, path: &str) {
         let known = names(schema);
         if !known.is_empty() && !known.contains(&text) {
-            return self.wrong_name(node, &known, path);
+            return self.wrong_name(node, &known, None, path);
         }
         let bound = |key: &str, or: u64| schema.get(key).and_then(Json::as_u64).unwrap_or(or);
         let (low, high) = (bound("minLength", 0), bound("maxLength", u64::MAX));
@@ -341,6 +347,7 @@ impl<'a> Inspection<'a> {
         };
         // Below the lowest is told by the schema's own bound, when it has one.
         if number > high || (number < low && schema.get("minimum").is_none()) {
+            let low = schema.get("minimum").and_then(Json::as_i64).map_or(low, i128::from);
             self.out_of_range(node, format!("a whole number from {low} to {high}"), path);
         }
     }

@@ -145,6 +145,7 @@ impl Loading {
         let names = self.target_names(targets.as_ref());
         let mut tree = base.clone();
         self.lay_all(&mut tree, targets.as_ref(), overlay);
+        plain_names(&mut tree);
         let lookup =
             |name: &str| overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         variable::resolve(&mut tree, &lookup, &self.sources, "", &mut self.problems);

@@ -41,6 +41,7 @@ impl Schema {
             "additionalProperties": {"type": "object"},
             "default": {},
         });
+        close(&mut root);
         Self { root }
     }
 
@@ -197,6 +198,21 @@ impl Schema {
             open.extend(properties.iter().map(|(name, inner)| (join(&path, name), inner)));
         }
         None
+    }
+}
+
+/// A section takes the keys that it names and no others, unless it says what others may be. The enums over sections leave
+/// that open, and `{type: random_forest, parms: {...}}` must not pass for a forest with its defaults.
+fn close(schema: &mut Json) {
+    match schema {
+        Json::Object(map) => {
+            if map.contains_key("properties") && map.get("type").is_some_and(|kind| kind == "object") {
+                map.entry("additionalProperties").or_insert(Json::Bool(false));
+            }
+            map.values_mut().for_each(close);
+        }
+        Json::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a config may say: the typed sections. Learners, steps, expectations and gates bring their own structs.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::num::NonZeroU32;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use trainer_data::{CsvOptions, Format, Label};
 use trainer_features::Step;
@@ -58,6 +60,7 @@ fn auto() -> String {
 #[serde(deny_unknown_fields)]
 pub struct Project {
     /// Name of the project; part of the run folder's name.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// The project's own version.
     #[serde(default)]
@@ -69,8 +72,10 @@ pub struct Project {
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Folder, or s3://bucket/prefix/; the paths below are relative to it.
+    #[schemars(length(min = 1))]
     pub source: String,
     /// Training rows: a file, a folder of files, or a glob.
+    #[schemars(length(min = 1))]
     pub train_path: String,
     /// Test rows; without them the validation part is reported and gated.
     #[serde(default)]
@@ -80,6 +85,7 @@ pub struct Data {
     pub validation_split: Fraction,
     /// Column to predict.
     #[serde(default = "target")]
+    #[schemars(length(min = 1))]
     pub target: String,
     /// Columns that are not read as features.
     #[serde(default)]
@@ -99,7 +105,7 @@ pub struct Data {
 }
 
 /// Expectations in the config, or a file of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Expectations {
     /// A suite in Great Expectations' own JSON (1.x or 0.18), by path.
@@ -110,6 +116,35 @@ pub enum Expectations {
 
 fn target() -> String {
     "target".into()
+}
+
+/// By hand: `untagged` would lose which expectation is wrong, and why.
+impl<'de> Deserialize<'de> for Expectations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FileOrList;
+
+        impl<'de> Visitor<'de> for FileOrList {
+            type Value = Expectations;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the path of a suite, or a list of expectations")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Expectations, E> {
+                Ok(Expectations::File(path.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Expectations, A::Error> {
+                let mut expectations = Vec::new();
+                while let Some(expectation) = list.next_element()? {
+                    expectations.push(expectation);
+                }
+                Ok(Expectations::Inline(expectations))
+            }
+        }
+
+        deserializer.deserialize_any(FileOrList)
+    }
 }
 
 /// A number between 0 and 1, both excluded.

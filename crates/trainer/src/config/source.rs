@@ -51,6 +51,11 @@ impl Span {
     pub fn start(self) -> usize {
         self.start
     }
+
+    /// The byte after the last.
+    pub fn end(self) -> usize {
+        self.end
+    }
 }
 
 impl Sources {

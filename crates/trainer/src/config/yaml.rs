@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, options};
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, options};
 
 use super::problem::{Code, Problem};
 use super::source::{Sources, Span};
@@ -73,7 +73,8 @@ impl<'a> Reader<'a, '_> {
                 let span = self.span(at..at + 1);
                 let mut problem = Problem::at(Code::Syntax, self.sources, span, format!("not YAML: {}", error.info()));
                 let line = problem.place.as_ref().map(|place| place.text.as_str()).unwrap_or_default();
-                problem.hint = syntax_hint(line).map(str::to_owned);
+                let before = &self.sources.text(self.source)[..span.start()];
+                problem.hint = unclosed(before).or_else(|| syntax_hint(line).map(str::to_owned));
                 self.problems.push(problem);
                 None
             }
@@ -110,8 +111,14 @@ impl<'a> Reader<'a, '_> {
                 let tag = tag.map(|tag| tag.suffix().to_owned());
                 (self.scalar(&text, style, tag.as_deref(), span), anchor)
             }
-            Event::SequenceStart(_, anchor, tag) => (self.untagged(tag.is_some(), span, Self::list)?, anchor),
-            Event::MappingStart(_, anchor, tag) => (self.untagged(tag.is_some(), span, Self::map)?, anchor),
+            Event::SequenceStart(style, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), span);
+                (self.list(span, style)?, anchor)
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                self.refuse_tag(tag.is_some(), span);
+                (self.map(span, style)?, anchor)
+            }
             Event::Alias(id) => {
                 let Some((node, size)) = self.anchors.get(&id).cloned() else {
                     self.fault(Code::Syntax, span, "an alias inside the value that it stands for");
@@ -132,29 +139,28 @@ impl<'a> Reader<'a, '_> {
         Some(node)
     }
 
-    fn untagged(&mut self, tagged: bool, span: Span, read: fn(&mut Self, Span) -> Option<Node>) -> Option<Node> {
+    fn refuse_tag(&mut self, tagged: bool, span: Span) {
         if tagged {
             self.fault(Code::Syntax, span, "YAML tags (`!name`) are not used here");
         }
-        read(self, span)
     }
 
-    fn list(&mut self, start: Span) -> Option<Node> {
+    fn list(&mut self, start: Span, style: StructureStyle) -> Option<Node> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, end) => return Some(self.make(Value::List(items), self.cover(start, end))),
+                (Event::SequenceEnd, end) => return Some(self.make(Value::List(items), self.cover(start, end, style))),
                 (event, span) => items.push(self.node(event, span)?),
             }
         }
     }
 
-    fn map(&mut self, start: Span) -> Option<Node> {
+    fn map(&mut self, start: Span, style: StructureStyle) -> Option<Node> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let (event, key_span) = self.next()?;
             let key = match event {
-                Event::MappingEnd => return Some(self.make(Value::Map(entries), self.cover(start, key_span))),
+                Event::MappingEnd => return Some(self.make(Value::Map(entries), self.cover(start, key_span, style))),
                 Event::Scalar(text, ..) => Some(text.into_owned()),
                 other => {
                     self.node(other, key_span)?;
@@ -179,8 +185,10 @@ impl<'a> Reader<'a, '_> {
         self.problems.push(problem);
     }
 
-    fn cover(&self, start: Span, end: Span) -> Span {
-        Span::new(self.source, start.start()..end.start().max(start.start()))
+    /// From the first byte to the closing bracket, or to where the next thing begins.
+    fn cover(&self, start: Span, end: Span, style: StructureStyle) -> Span {
+        let end = if style == StructureStyle::Flow { end.end() } else { end.start() };
+        Span::new(self.source, start.start()..end.max(start.start()))
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&str>, span: Span) -> Node {
@@ -188,12 +196,30 @@ impl<'a> Reader<'a, '_> {
             None if style == ScalarStyle::Plain => plain(text),
             None | Some("str" | "") => words(text),
             Some(_) => {
-                self.fault(Code::Syntax, span, "YAML tags (`!name`) are not used here");
+                self.refuse_tag(true, span);
                 words(text)
             }
         };
         self.make(value, span)
     }
+}
+
+/// The bracket that an earlier line opens and nothing closes before the fault.
+fn unclosed(before: &str) -> Option<String> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    for (number, line) in (1..).zip(before.lines()) {
+        let code = line.split(" #").next().unwrap_or_default();
+        for c in code.chars() {
+            match c {
+                '[' | '{' => open.push((c, number)),
+                ']' | '}' => _ = open.pop(),
+                _ => {}
+            }
+        }
+    }
+    let last = before.lines().count();
+    let &(bracket, line) = open.iter().rev().find(|(_, line)| *line < last)?;
+    Some(format!("the `{bracket}` on line {line} is not closed"))
 }
 
 /// What most often is wrong with a line that is not YAML.

@@ -1,0 +1,136 @@
+//! The command line: help, usage errors, the two streams, and what every command promises.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use serde_json::Value as Json;
+use trainer_testkit::{Program, repository};
+
+use crate::snapshot;
+
+const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+const CONFIG: &str = "configs/training_config.yaml";
+
+const COMMANDS: [&str; 10] =
+    ["fit", "predict", "evaluate", "reproduce", "check", "config", "schema", "sample", "devices", "completions"];
+
+fn trainer(args: &[&str]) -> Program {
+    Program::new(TRAINER).args(args).dir(repository())
+}
+
+#[test]
+fn help_is_as_its_snapshot() {
+    let mut text = trainer(&["--help"]).expect(0).stdout;
+    for command in COMMANDS {
+        text += &format!("\n---- trainer {command} --help\n\n{}", trainer(&[command, "--help"]).expect(0).stdout);
+    }
+    snapshot::compare(&repository().join("tests/command/help.txt"), &text);
+}
+
+#[test]
+fn help_names_every_command() {
+    let text = trainer(&["--help"]).expect(0).stdout;
+    let listed: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|name| *name != "help")
+        .collect();
+    assert_eq!(listed, COMMANDS);
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    assert_eq!(trainer(&["--version"]).expect(0).stdout, format!("trainer {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_2_with_the_nearest_name() {
+    trainer(&["chekc", "--config", CONFIG]).expect(2).says(&["unrecognized subcommand 'chekc'", "'check'"]);
+    trainer(&["check", "--confg", CONFIG]).expect(2).says(&["unexpected argument '--confg'", "'--config'"]);
+    trainer(&["check"]).expect(2).says(&["--config <FILE>"]);
+    trainer(&["check", "--config", CONFIG, "--output", "yaml"]).expect(2).says(&["invalid value 'yaml'", "text, json"]);
+    trainer(&["check", "--config", CONFIG, "--threads", "0"]).expect(2).says(&["--threads"]);
+    trainer(&[]).expect(2);
+}
+
+#[test]
+fn as_json_a_wrong_command_line_is_one_object() {
+    let outcome = trainer(&["check", "--output", "json"]).expect(2);
+    let json: Json = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(json["error"]["exit_code"], 2);
+    assert!(json["error"]["message"].as_str().unwrap().contains("required arguments"), "{json}");
+}
+
+#[test]
+fn every_command_takes_both_forms() {
+    for args in [
+        &["check", "--config", CONFIG][..],
+        &["config", "--config", CONFIG],
+        &["schema"],
+        &["devices"],
+        &["completions", "bash"],
+    ] {
+        let json = trainer(args).args(["--output", "json"]).expect(0).stdout;
+        assert!(serde_json::from_str::<Json>(&json).unwrap().is_object(), "{args:?}");
+        assert!(!trainer(args).args(["--output", "text"]).expect(0).stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn notes_go_to_stderr_unless_quiet() {
+    let outcome = trainer(&["check", "--config", CONFIG]).expect(0);
+    assert!(outcome.stdout.starts_with("configs/training_config.yaml is valid: "), "{}", outcome.stdout);
+    let notes = "note: training.epochs is ignored: a random_forest is not fitted in epochs\n\
+                 note: training.batch_size is ignored: a random_forest is not fitted in epochs\n";
+    assert_eq!(outcome.stderr, notes);
+    assert_eq!(trainer(&["check", "--quiet", "--config", CONFIG]).expect(0).stderr, "");
+}
+
+#[test]
+fn devices_says_what_opens() {
+    let json: Json = serde_json::from_str(&trainer(&["devices", "-o", "json"]).expect(0).stdout).unwrap();
+    assert_eq!(json["auto"], "cpu");
+    let opens: Vec<(&str, bool)> = json["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|device| (device["name"].as_str().unwrap(), device["opens"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(opens, [("cpu", true), ("wgpu:0", false), ("cuda:0", false)]);
+}
+
+#[test]
+fn completions_are_for_the_shell_that_is_asked_for() {
+    assert!(trainer(&["completions", "bash"]).expect(0).stdout.contains("complete -F _trainer"));
+    assert!(trainer(&["completions", "fish"]).expect(0).stdout.contains("complete -c trainer"));
+    trainer(&["completions", "tcsh"]).expect(2).says(&["possible values: bash"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child =
+        Command::new(TRAINER).args(["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Closed before anything is read: far less than the schema fits into the pipe.
+    drop(child.stdout.take());
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!((child.wait().unwrap().code(), told.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(TRAINER).args(["schema"]).stdout(full).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(told.contains("cannot write to stdout") && told.contains("No space left"), "{told}");
+}
+
+#[test]
+fn colours_only_where_they_are_seen() {
+    let outcome = trainer(&["check", "--config", "tests/config/unknown_key.yaml"]).env("TERM", "xterm").expect(2);
+    assert!(!outcome.stderr.contains('\x1b'));
+}
