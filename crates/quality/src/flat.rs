@@ -80,16 +80,19 @@ impl FlatMetrics {
         &self.undefined
     }
 
-    /// One warning that names all undefined numbers, if there are any.
+    /// One warning that names all undefined numbers, if there are any. The baseline's are not worth one: a model that
+    /// always says the same has no correlation with anything.
     pub fn warnings(&self) -> Vec<Warning> {
-        if self.undefined.is_empty() {
+        let odd: Vec<&str> =
+            self.undefined.iter().map(String::as_str).filter(|name| !name.starts_with("baseline_")).collect();
+        if odd.is_empty() {
             return Vec::new();
         }
         vec![Warning {
             code: "undefined_metric".into(),
             column: None,
-            count: self.undefined.len() as u64,
-            message: format!("undefined on their rows and left out of metrics.json: {}", self.undefined.join(", ")),
+            count: odd.len() as u64,
+            message: format!("undefined on their rows and left out of metrics.json: {}", odd.join(", ")),
         }]
     }
 }
@@ -123,7 +126,10 @@ mod tests {
             r#"{"accuracy":0.75,"roc_auc":0.875,"training_accuracy":1.0,"training_roc_auc":1.0,"cv_mean_accuracy":0.75,"cv_mean_roc_auc":0.5,"cv_std_accuracy":0.25,"cv_std_roc_auc":0.0,"baseline_accuracy":0.5,"oob_accuracy":0.625}"#
         );
         assert_eq!(flat.undefined(), ["baseline_roc_auc"]);
-        assert_eq!(flat.warnings()[0].code, "undefined_metric");
+        assert_eq!(flat.warnings(), []);
+        let warnings = flat.clone().validation(&values(f64::NAN, 0.5)).warnings();
+        assert_eq!((warnings[0].code.as_str(), warnings[0].count), ("undefined_metric", 1));
+        assert!(warnings[0].message.ends_with(": validation_accuracy"), "{warnings:?}");
         assert_eq!(flat.get("cv_std_accuracy"), Some(0.25));
         assert_eq!(flat.get("baseline_roc_auc"), None);
     }

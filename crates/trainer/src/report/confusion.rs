@@ -5,7 +5,7 @@ use trainer_quality::Evaluation;
 use super::number::{count, more, percent, ratio};
 
 /// More classes than this make a matrix that nobody reads.
-const CLASSES: usize = 20;
+const CLASSES: usize = 16;
 /// Rows of the table by class.
 const CLASS_ROWS: usize = 50;
 
@@ -59,7 +59,8 @@ pub fn confusion_table(evaluation: &Evaluation) -> ConfusionTable {
         label: evaluation.classes[actual].to_string(),
         cells: shown.iter().map(|&predicted| cell(evaluation, actual, predicted)).collect(),
     });
-    let mut note = "rows of the judged part; percent of the actual class".to_owned();
+    let counted = if evaluation.weight == evaluation.rows as f64 { "rows" } else { "weight of the rows" };
+    let mut note = format!("{counted} of the judged part; percent of the actual class");
     let rest = more(evaluation.classes.len(), shown.len(), "classes with fewer rows");
     if !rest.is_empty() {
         note = format!("{note}; {rest}");
@@ -75,9 +76,9 @@ fn cell(evaluation: &Evaluation, actual: usize, predicted: usize) -> ConfusionCe
     let colour = if actual == predicted { "36,87,197" } else { "179,38,30" };
     ConfusionCell {
         count: count(weight),
-        share: if support > 0.0 { percent(share) } else { String::new() },
+        share: if weight > 0.0 { percent(share) } else { String::new() },
         colour: format!("rgba({colour},{:.2})", if weight > 0.0 { alpha } else { 0.04 }),
-        class: if share > 0.5 { "strong" } else { "" },
+        class: if share > 0.8 { "strong" } else { "" },
     }
 }
 

@@ -36,8 +36,8 @@ pub fn cell(value: f64) -> String {
         return NONE.to_owned();
     }
     let size = value.abs();
-    if value.fract() == 0.0 && size < 1e9 {
-        return count(value);
+    if size < 1e9 && (value.fract() == 0.0 || size >= 1e4) {
+        return count(value.round());
     }
     if !(1e-4..1e9).contains(&size) {
         return format!("{value:.3e}");
@@ -65,7 +65,7 @@ mod tests {
             [count(0.0), count(999.0), count(1_234_567.0), count(1000.5)],
             ["0", "999", "1,234,567", "1,000.50"]
         );
-        assert_eq!([cell(0.0), cell(-12.0), cell(3.14159265), cell(123456.789)], ["0", "-12", "3.1416", "123457"]);
+        assert_eq!([cell(0.0), cell(-12.0), cell(2.71459265), cell(123456.789)], ["0", "-12", "2.7146", "123,457"]);
         assert_eq!([cell(1.5e-7), cell(2.5e12), cell(f64::NAN), cell(0.5)], ["1.500e-7", "2.500e12", "–", "0.5"]);
         assert_eq!((ratio(None), percent(0.1234)), ("–".into(), "12.3 %".into()));
         assert_eq!((more(5, 5, "rows"), more(1200, 100, "columns")), (String::new(), "and 1,100 more columns".into()));
