@@ -276,6 +276,7 @@ mod tests {
         );
         assert_eq!(first_line("a,a\n1,2\n"), "a.csv, column `a`: expected every name once, found it again as column 2");
         assert_eq!(first_line("a,b\n1,2\na,b\n"), "a.csv, row 2 (line 3): expected a data row, found the header again");
+        assert!(message("sep=;\na;b\n").ends_with("set data.csv.delimiter to what it says"));
         assert!(message("a;b\n1;2\n").contains("data.csv.delimiter: ';'"));
         assert!(message("a\tb,c\td\n1\t2,3\t4\n").contains("data.csv.delimiter: '\\t'"));
     }

@@ -37,6 +37,6 @@ pub use needs::{Categories, Needs};
 pub use options::{CsvOptions, Encoding, Format, ReadOptions};
 pub use source::{Source, read, read_bytes, read_local};
 pub use table::{Place, Table};
-pub use target::{Target, target, target_of_classes};
+pub use target::{Target, alike_classes, target, target_of_classes};
 pub use warning::Warning;
 pub use write::{write, write_csv, write_parquet};

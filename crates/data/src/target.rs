@@ -3,7 +3,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use crate::column::integers;
 use crate::table::listed;
-use crate::{Column, DataError, Fault, Kind, Label, Levels, Table};
+use crate::{Column, DataError, Fault, Kind, Label, Levels, Table, Warning};
 
 /// What is to be learned: the classes, and the class of each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,17 @@ pub fn target_of_classes(table: &Table, name: &str, classes: &[Label]) -> Result
         y.push(code as u32);
     }
     Ok(y)
+}
+
+/// Warns of classes that differ only in case and blanks (`alike_classes`): `Yes`, `yes` and ` yes` are three classes.
+pub fn alike_classes(target: &Target, column: &str) -> Option<Warning> {
+    let plain = |label: &Label| label.to_string().trim().to_lowercase();
+    let is_alike = |label: &&Label| target.classes.iter().any(|other| other != *label && plain(other) == plain(label));
+    let alike: Vec<String> = target.classes.iter().filter(is_alike).map(Label::to_string).collect();
+    (!alike.is_empty()).then(|| {
+        let message = format!("classes differ only in case or blanks: {}", listed(alike.iter().map(String::as_str)));
+        Warning::new("alike_classes", column, alike.len() as u64, message)
+    })
 }
 
 fn no_nulls(table: &Table, column: &Column) -> Result<(), DataError> {
@@ -213,6 +224,15 @@ mod tests {
     fn nulls_are_named_by_row() {
         let error = of(Column::from_integers("", vec![Some(1), None, Some(2), None])).unwrap_err();
         assert!(error.to_string().contains("found 2 of 4 without (rows 2, 4)"), "{error}");
+    }
+
+    #[test]
+    fn classes_that_look_alike_are_said() {
+        let target = of(Column::from_text("", ["Yes", "no", " yes", "Yes", "no", " yes"].map(Some).to_vec())).unwrap();
+        let warning = alike_classes(&target, "y").unwrap();
+        assert_eq!((warning.count, warning.message.contains("` yes`, `Yes`")), (2, true));
+        let target = of(Column::from_integers("", [1, 2, 1, 2].map(Some).to_vec())).unwrap();
+        assert_eq!(alike_classes(&target, "y"), None);
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub struct Warning {
     /// Stable name of the kind of warning, such as `constant_column`.
     ///
     /// Of reading: `blank_lines`, `formatted_numbers`, `header_of_numbers`, `integers_beyond_2_53`, `leading_zeros`,
-    /// `long_integers`, `mixed_column`, `null_tokens`, `widened`. Of tables: `all_null_column`, `constant_column`.
+    /// `long_integers`, `mixed_column`, `null_tokens`, `widened`. Of tables: `alike_classes`, `all_null_column`,
+    /// `constant_column`.
     pub code: String,
     /// The column it is about, if one.
     pub column: Option<String>,

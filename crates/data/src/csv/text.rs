@@ -141,6 +141,12 @@ impl<'a> Text<'a> {
 
     /// Refuses a header that another delimiter cuts better.
     fn check_delimiter(&self, line: &[u8], first_row: &[u8], fields: usize) -> Result<(), DataError> {
+        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"sep=")) {
+            let fault = Fault::new("wrong_delimiter", "expected names, found a line that only names the delimiter");
+            return Err(DataError::malformed(
+                fault.hint("remove that line, and set data.csv.delimiter to what it says"),
+            ));
+        }
         let count = |text: &[u8], byte: u8| memchr_iter(byte, text).count();
         let (own, quoted) = (self.dialect.delimiter, self.dialect.quote.is_some_and(|quote| line.contains(&quote)));
         for &other in DELIMITERS.iter().filter(|&&other| other != own) {

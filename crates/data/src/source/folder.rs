@@ -8,9 +8,6 @@ use super::Wanted;
 use super::pattern::{PathPattern, is_hidden};
 use crate::{DataError, Fault};
 
-/// Folders deeper than this are taken for a loop of links.
-const DEEPEST: usize = 64;
-
 /// A local folder.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -77,7 +74,7 @@ impl Folder {
     fn matching(&self, path: &str) -> Result<Vec<PathBuf>, DataError> {
         let pattern = PathPattern::new(path)?;
         let mut files = Vec::new();
-        self.walk(&pattern, &pattern.base, &mut files, 0)?;
+        self.walk(&pattern, &pattern.base, &mut files, &mut Vec::new())?;
         if files.is_empty() {
             return Err(fault("no_files", &self.root.join(path), "expected files that match, found none"));
         }
@@ -85,33 +82,34 @@ impl Folder {
         Ok(files)
     }
 
-    /// Collects what matches under a folder, given with its closing slash as in the pattern.
+    /// Collects what matches under a folder, given with its closing slash as in the pattern. A folder that links to one
+    /// of those around it is passed over.
     fn walk(
         &self,
         pattern: &PathPattern,
         under: &str,
         files: &mut Vec<PathBuf>,
-        depth: usize,
+        around: &mut Vec<PathBuf>,
     ) -> Result<(), DataError> {
-        let folder = if under.is_empty() && self.root.as_os_str().is_empty() {
-            PathBuf::from(".")
-        } else {
-            self.root.join(under)
-        };
-        if depth > DEEPEST {
-            return Err(fault("too_deep", &folder, "expected at most 64 folders within each other, found more"));
+        let here = self.root.as_os_str().is_empty() && under.is_empty();
+        let folder = if here { PathBuf::from(".") } else { self.root.join(under) };
+        let real = fs::canonicalize(&folder).map_err(|error| unreadable(&folder, &error))?;
+        if around.contains(&real) {
+            return Ok(());
         }
+        around.push(real);
         for (name, entry) in entries(&folder)? {
             let path = format!("{under}{name}");
             match fs::metadata(&entry) {
                 Ok(found) if found.is_dir() && !name.starts_with('.') => {
-                    self.walk(pattern, &format!("{path}/"), files, depth + 1)?;
+                    self.walk(pattern, &format!("{path}/"), files, around)?;
                 }
                 Ok(found) if found.is_file() && pattern.matches(&path) => files.push(self.root.join(path)),
                 // Neither folder nor file, or a link to nowhere: a pattern passes over it.
                 _ => {}
             }
         }
+        around.pop();
         Ok(())
     }
 }
@@ -202,6 +200,17 @@ mod tests {
         );
         assert_eq!(names(&folder, "odd[1].csv").unwrap(), ["odd[1].csv"]);
         assert_eq!(names(&folder, "odd*").unwrap(), ["odd[1].csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_circles_end() {
+        let (temporary, folder) = folder();
+        for name in ["days/up", "parts/up"] {
+            std::os::unix::fs::symlink(temporary.path(), temporary.path().join(name)).unwrap();
+        }
+        assert_eq!(names(&folder, "parts/**/*.csv").unwrap().len(), 5);
+        assert_eq!(names(&folder, "**/x.csv").unwrap(), ["days/day=1/x.csv"]);
     }
 
     #[test]
