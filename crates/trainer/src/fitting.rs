@@ -8,11 +8,15 @@ use trainer_data::Warning;
 use trainer_kernels::Device;
 
 use crate::config::{Config, Loaded};
+use crate::evaluation::evaluation_json;
+use crate::exit::Failure;
+use crate::expectations;
 use crate::input::Inputs;
 use crate::interrupt;
 use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice};
 use crate::predictions::predictions;
 use crate::progress::{Progress, Stage};
+use crate::reporting::report_of;
 use crate::run::{self, Material, Outcome};
 use crate::run_folder::RunFolder;
 use crate::saved_run::file;
@@ -30,15 +34,31 @@ pub struct Finished {
 /// Reads the inputs, fits, and writes the run folder, complete whether or not the gates passed.
 ///
 /// # Errors
-/// Whatever stops it; the folder is then not there.
+/// Whatever stops it; the folder is then not there. Where expectations on the training data do not hold, a folder with
+/// what they found is.
 pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &Progress) -> anyhow::Result<Finished> {
     let config = &loaded.config;
     let started = jiff::Timestamp::now();
     progress.enter(Stage::Read);
     let inputs = Inputs::read(config)?;
+    let suite = expectations::suite(config)?;
     interrupt::check()?;
+
+    progress.enter(Stage::Expectations);
+    let expected = suite.map(|suite| expectations::validate(&inputs.train.table, &suite, started));
+    if let Some(expected) = &expected {
+        folder.add(file::EXPECTATIONS, pretty(expected)?)?;
+        if let Some(message) = expectations::refusal(expected) {
+            let path = folder.commit("refused")?.join(file::EXPECTATIONS);
+            let hint = format!("all results are in {}", path.display());
+            return Err(Failure::data(format!("{message}\n  hint: {hint}")).into());
+        }
+    }
+    interrupt::check()?;
+
     let mut outcome = run::fit(material(&inputs), config, device, progress)?;
-    outcome.warnings.splice(0..0, read_warnings(&inputs));
+    let before = expected.iter().flat_map(|expected| expected.warnings());
+    outcome.warnings.splice(0..0, read_warnings(&inputs).into_iter().chain(before).collect::<Vec<_>>());
     interrupt::check()?;
 
     progress.enter(Stage::Report);
@@ -50,7 +70,11 @@ pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &P
     folder.add(file::PLAN, plan)?;
     folder.add(file::METRICS, pretty(&outcome.metrics)?)?;
     folder.add(file::GATES, pretty(&outcome.gates)?)?;
+    folder.add(file::EVALUATION, evaluation_json(&outcome.evaluation))?;
     write_predictions(&folder, config, &outcome)?;
+    let run_name = folder.final_name(&model_hash);
+    let report = report_of(loaded, &lock, &outcome, expected.as_ref(), progress, run_name);
+    folder.add(file::REPORT, report.html()?)?;
     folder.add(file::LOCK, pretty(&lock)?)?;
     interrupt::check()?;
     let run_dir = folder.commit(&model_hash)?;

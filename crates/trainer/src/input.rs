@@ -51,7 +51,8 @@ pub fn read_one(path: &str, config: &Config) -> anyhow::Result<Input> {
 }
 
 fn read_options(config: &Config) -> ReadOptions {
-    ReadOptions { skip: config.data.ignore.clone(), ..ReadOptions::default() }
+    let data = &config.data;
+    ReadOptions { format: data.format, csv: data.csv.clone(), skip: data.ignore.clone() }
 }
 
 /// The one place where the program waits for the network.

@@ -1,0 +1,61 @@
+//! Expectations on the training data: the suite that the config names, and what it found.
+
+use serde_json::json;
+use trainer_data::Table;
+use trainer_features::expectation::{ExpectationResult, ResultFormat, Suite, ValidationResult};
+
+use crate::config::{Config, Expectations};
+use crate::exit::Failure;
+use crate::lock::Program;
+
+/// Failures that the message names; the others are in the file.
+const NAMED: usize = 8;
+
+/// The suite that the config names, if it does.
+///
+/// # Errors
+/// A file that cannot be read or is no suite, a suite without expectations.
+pub fn suite(config: &Config) -> anyhow::Result<Option<Suite>> {
+    Ok(match &config.data.expectations {
+        None => None,
+        Some(Expectations::Inline(expectations)) => {
+            Some(Suite::inline(config.project.name.as_str(), expectations.clone())?)
+        }
+        Some(Expectations::File(path)) => {
+            let text = fs_err::read_to_string(path)?;
+            let suite = Suite::from_gx_json(&text);
+            Some(suite.map_err(|error| Failure::usage(format!("data.expectations: {path}: {error}")))?)
+        }
+    })
+}
+
+/// Holds the suite against the training rows; the result has the form of Great Expectations.
+pub fn validate(table: &Table, suite: &Suite, started: jiff::Timestamp) -> ValidationResult {
+    let mut result = trainer_features::expectation::validate(table, suite, ResultFormat::Summary);
+    let run_id = json!({ "run_name": null, "run_time": started.to_string() });
+    result.meta.insert("run_id".into(), run_id);
+    result.meta.insert("trainer_version".into(), Program::this().version.into());
+    result
+}
+
+/// Why nothing is trained on this data, if so.
+pub fn refusal(result: &ValidationResult) -> Option<String> {
+    let failures: Vec<&ExpectationResult> = result.critical_failures().collect();
+    if failures.is_empty() {
+        return None;
+    }
+    let all = result.statistics.evaluated_expectations;
+    let mut message = format!("{} of {all} expectations on the training data do not hold", failures.len());
+    for failure in failures.iter().take(NAMED) {
+        message += &format!("\n  {}", line(failure));
+    }
+    if failures.len() > NAMED {
+        message += &format!("\n  and {} more", failures.len() - NAMED);
+    }
+    Some(message)
+}
+
+fn line(result: &ExpectationResult) -> String {
+    let on = result.column.as_ref().map(|column| format!(" `{column}`")).unwrap_or_default();
+    format!("{}{on}: {}", result.type_name(), result.summary())
+}
