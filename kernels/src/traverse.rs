@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 /// Set in [`Step::feature`]: missing values go left.
 pub const MISSING_LEFT: u32 = 1 << 31;
-/// Set in [`Step::feature`]: the feature is a category, and `threshold`'s bits number a set of levels.
+/// Set in [`Step::feature`]: the feature is a category, and `value` numbers the set of levels that go left.
 pub const IS_SET: u32 = 1 << 30;
 const FEATURE: u32 = IS_SET - 1;
 
@@ -27,7 +27,7 @@ pub struct Step {
     pub left: u32,
     /// The feature, and the two flags.
     pub feature: u32,
-    /// Where a leaf's values stand.
+    /// Of a leaf, where its values stand; of a split by levels, the number of its set.
     pub value: u32,
 }
 
@@ -65,17 +65,21 @@ pub fn sum_leaves(x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Array2<u64> {
                 cells[i * features + j] = value;
             }
         }
-        block_sums(&cells, features, steps, sums);
+        if steps.sets.is_empty() {
+            block_sums::<false>(&cells, features, steps, sums);
+        } else {
+            block_sums::<true>(&cells, features, steps, sums);
+        }
     });
     sums
 }
 
-fn block_sums(cells: &[f32], features: usize, steps: Steps<'_>, sums: &mut [u64]) {
+fn block_sums<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>, sums: &mut [u64]) {
     let classes = steps.classes;
     for &root in steps.roots {
         for (group, sums) in sums.chunks_mut(ABREAST * classes).enumerate() {
             let cells = &cells[group * ABREAST * features..][..ABREAST * features];
-            let places = walk(cells, features, steps, root);
+            let places = walk::<SETS>(cells, features, steps, root);
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(classes)) {
                 let value = steps.nodes[*place as usize].value as usize;
                 for (sum, &value) in sums.iter_mut().zip(&steps.values[value..value + classes]) {
@@ -86,33 +90,40 @@ fn block_sums(cells: &[f32], features: usize, steps: Steps<'_>, sums: &mut [u64]
     }
 }
 
-/// The leaves of `ABREAST` rows in the tree at `root`.
-fn walk(cells: &[f32], features: usize, steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
+/// The leaves of `ABREAST` rows in the tree at `root`. `SETS`: whether there are splits by levels.
+fn walk<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
     let mut places = [root; ABREAST];
     loop {
-        let mut moved = false;
+        let mut moved = 0;
         for (i, place) in places.iter_mut().enumerate() {
             let step = &steps.nodes[*place as usize];
             let value = cells[i * features + (step.feature & FEATURE) as usize];
-            let next = step.left + u32::from(goes_right(step, value, steps.sets));
-            moved |= next != *place;
+            let next = step.left + u32::from(goes_right::<SETS>(step, value, steps.sets));
+            moved |= next ^ *place;
             *place = next;
         }
-        if !moved {
+        if moved == 0 {
             return places;
         }
     }
 }
 
+/// Without branches: which way a row goes is what no branch predictor knows.
 #[inline(always)]
-fn goes_right(step: &Step, value: f32, sets: &[[u64; 4]]) -> bool {
+fn goes_right<const SETS: bool>(step: &Step, value: f32, sets: &[[u64; 4]]) -> bool {
     let missing_right = step.feature & MISSING_LEFT == 0;
-    if step.feature & IS_SET != 0 && !value.is_nan() {
-        let set = &sets[step.threshold.to_bits() as usize];
-        let level = value as usize;
-        return set[level / 64 & 3] >> (level % 64) & 1 == 0;
+    let is_missing = value.is_nan();
+    let mut right = value > step.threshold;
+    if SETS {
+        let is_set = step.feature & IS_SET != 0;
+        // A number's own set is never looked at; the first one stands in for it.
+        let set = &sets[if is_set { step.value as usize } else { 0 }];
+        // Levels are below 255: adding 2^23 leaves them in the low bits of the sum.
+        let level = (value + 8_388_608.0).to_bits();
+        let outside = set[(level >> 6) as usize & 3] >> (level & 63) & 1 == 0;
+        right = right & !is_set | outside & is_set;
     }
-    value > step.threshold || value.is_nan() && missing_right
+    right & !is_missing | missing_right & is_missing
 }
 
 #[cfg(test)]
@@ -126,7 +137,7 @@ mod tests {
         let nodes = [
             Step { threshold: 1.5, left: 1, feature: MISSING_LEFT, value: 0 },
             leaf(1, 0),
-            Step { threshold: f32::from_bits(0), left: 3, feature: 1 | IS_SET, value: 0 },
+            Step { threshold: 0.0, left: 3, feature: 1 | IS_SET, value: 0 },
             leaf(3, 1),
             leaf(4, 2),
         ];

@@ -3,10 +3,10 @@
 //!
 //! | tensor | shape | type |
 //! |---|---|---|
-//! | `node_threshold` | nodes | F32; of a set, the bits are its number |
+//! | `node_threshold` | nodes | F32 |
 //! | `node_left` | nodes | U32; a leaf's own place, else that of its left child, the right one behind it |
 //! | `node_feature` | nodes | U32; bit 31: missing values go left, bit 30: split by a set of levels |
-//! | `node_value` | nodes | U32; of a leaf, where its values begin in `leaf_value` |
+//! | `node_value` | nodes | U32; of a leaf, where its values begin in `leaf_value`; of a split by levels, the number of its set |
 //! | `node_decrease`, `node_cover` | nodes | F64 |
 //! | `tree_root` | trees | U32 |
 //! | `level_set` | sets x 4 | U64; bit `l % 64` of word `l / 64`: level `l` goes left |
@@ -166,7 +166,7 @@ fn check(trees: &Ensemble, features: usize) -> Result<(), ModelError> {
             return wrong(at, "its children are not behind it");
         } else if (step.feature & (IS_SET - 1)) as usize >= features {
             return wrong(at, "it asks for a feature that is not there");
-        } else if is_set && step.threshold.to_bits() as usize >= trees.sets.len() {
+        } else if is_set && step.value as usize >= trees.sets.len() {
             return wrong(at, "it asks for a set that is not there");
         }
     }

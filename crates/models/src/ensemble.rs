@@ -73,17 +73,17 @@ impl Ensemble {
 
     fn split(&mut self, left: u32, node: &trainer_kernels::Node, bins: &Bins) -> Step {
         let mut feature = node.feature | if node.missing_left { MISSING_LEFT } else { 0 };
-        let threshold = match (node.cut, bins) {
+        let (threshold, value) = match (node.cut, bins) {
             // Past the last cut: everything but missing values.
-            (Cut::UpTo(bin), Bins::Number { cuts }) => cuts.get(bin as usize).copied().unwrap_or(f32::INFINITY),
+            (Cut::UpTo(bin), Bins::Number { cuts }) => (cuts.get(bin as usize).copied().unwrap_or(f32::INFINITY), 0),
             (Cut::UpTo(_), Bins::Category { .. }) => unreachable!("levels are split by sets"),
             (Cut::Set(set), _) => {
                 feature |= IS_SET;
                 self.sets.push(set);
-                f32::from_bits(self.sets.len() as u32 - 1)
+                (0.0, self.sets.len() as u32 - 1)
             }
         };
-        Step { threshold, left, feature, value: 0 }
+        Step { threshold, left, feature, value }
     }
 
     /// The mean over trees of each row's leaf: rows x classes, each row adding up to 1.
@@ -100,7 +100,7 @@ impl Ensemble {
         if step.left == place {
             Split::Leaf
         } else if step.feature & IS_SET != 0 {
-            Split::Category(self.sets[step.threshold.to_bits() as usize])
+            Split::Category(self.sets[step.value as usize])
         } else {
             Split::Number(step.threshold)
         }
