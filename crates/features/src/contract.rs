@@ -200,7 +200,12 @@ fn missing_cells_never_stop_a_plan() {
         Column::from_booleans("member", vec![None; rows]),
     ])
     .unwrap();
+    // Of a column without any value a text file does not even say the type.
+    let csv = "amount,share,count,city,member\n,,,,\n,,,,\n";
+    let untyped =
+        trainer_data::read_bytes("rows.csv", csv.as_bytes(), &trainer_data::ReadOptions::default()).unwrap().table;
     each_plan(|name, plan| {
+        assert_eq!(bits(plan, &untyped), bits(plan, &empty.take(&[0, 1])), "{name}");
         let applied = plan.apply(&empty, &Device::Cpu).unwrap_or_else(|error| panic!("{name}: {error}"));
         for input in plan.inputs().iter().filter(|input| !input.missing) {
             let counted =

@@ -113,10 +113,10 @@ fn encode(frame: &Frame<'_>, text: &[String], max_levels: usize) -> Result<Learn
 /// All columns at once, so that one change of the config repairs them.
 fn too_many_levels(columns: &[(String, usize)], max_levels: usize) -> FeatureError {
     let found: Vec<String> = columns.iter().map(|(name, levels)| format!("`{name}` with {levels}")).collect();
-    let message = format!("expected at most {max_levels} levels in a text column, found {}", found.join(", "));
+    let message = format!("expected at most {max_levels} levels in a column, found {}", found.join(", "));
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let hint = format!(
-        "leave them out with `data.ignore: [{}]`, or add a step: `hash: {{columns: [...]}}` or `one_hot: {{columns: [...], max_levels: 20}}`",
+        "leave them out with `data.ignore: [{0}]`, or bring them to fewer with the step `hash: {{columns: [{0}], buckets: 64}}` or `one_hot: {{columns: [{0}], max_levels: 20}}`",
         names.join(", ")
     );
     FeatureError::data(Fault::new("too_many_levels", message).hint(hint))

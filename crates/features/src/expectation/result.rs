@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trainer_data::{Table, Warning};
@@ -84,7 +85,7 @@ pub struct ValidationResult {
 
 /// Judges a table by a suite.
 pub fn validate(table: &Table, suite: &Suite, format: ResultFormat) -> ValidationResult {
-    let results: Vec<_> = suite.expectations.iter().map(|expectation| judge(table, expectation, format)).collect();
+    let results: Vec<_> = suite.expectations.par_iter().map(|expectation| judge(table, expectation, format)).collect();
     let holding = results.iter().filter(|result| result.success).count();
     let statistics = Statistics {
         evaluated_expectations: results.len(),
