@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
-use trainer_testkit::{Program, repository};
+use trainer_testkit::{Outcome, Program, python, repository, scratch};
 
 use crate::snapshot;
 
@@ -133,4 +133,68 @@ fn a_result_that_cannot_be_written_is_an_error() {
 fn colours_only_where_they_are_seen() {
     let outcome = trainer(&["check", "--config", "tests/config/unknown_key.yaml"]).env("TERM", "xterm").expect(2);
     assert!(!outcome.stderr.contains('\x1b'));
+}
+
+/// A fit of a second or so.
+const QUICK_FIT: [&str; 5] = ["fit", "--config", "configs/minimal.yaml", "--set=training.cv_folds=2", "--runs"];
+
+#[test]
+fn without_a_terminal_progress_is_plain_lines_and_quiet_is_quiet() {
+    let runs = scratch();
+    let loud = trainer(&QUICK_FIT).args([runs.path()]).expect(0);
+    assert!(!loud.stderr.contains(['\r', '\x1b']), "{:?}", loud.stderr);
+    let quiet = trainer(&QUICK_FIT).args([runs.path()]).args(["--quiet"]).expect(0);
+    assert_eq!(quiet.stderr, "");
+    assert!(quiet.stdout.contains("accuracy"), "the result is not progress: {}", quiet.stdout);
+}
+
+#[test]
+fn on_a_terminal_there_is_a_bar_that_goes_away() {
+    let runs = scratch();
+    let script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+    let shown = Program::new(python())
+        .args(["-c", script, TRAINER])
+        .args(QUICK_FIT)
+        .args([runs.path()])
+        .env("TERM", "xterm")
+        .dir(repository())
+        .expect(0)
+        .stdout;
+    for told in ["fit", "cross_validation", " of 100, "] {
+        assert!(shown.contains(told), "{told}: {shown:?}");
+    }
+    let result = shown.rsplit("\x1b[2K").next().unwrap();
+    assert!(result.contains("accuracy") && !result.contains(" left"), "{result:?}");
+}
+
+#[test]
+fn each_way_to_end_has_its_code() {
+    let runs = scratch();
+    let ended = |more: &[&str], code: i32| {
+        trainer(&QUICK_FIT).args([runs.path()]).args(more).args(["--output", "json"]).expect(code)
+    };
+    let told = |outcome: &Outcome| serde_json::from_str::<Json>(&outcome.stdout).unwrap();
+    assert_eq!(told(&ended(&[], 0))["gates"]["passed"], true);
+    let gate = told(&ended(&["--set=quality_gates.accuracy=0.999"], 4));
+    assert_eq!(gate["gates"]["passed"], false);
+    let folder = repository().join(gate["run_dir"].as_str().unwrap());
+    assert!(folder.join("report.html").exists(), "a gate that fails leaves a whole run folder");
+    for (more, code, kind, words) in [
+        ("--set=seed=x", 2, "usage", "expected a whole number"),
+        ("--set=data.train_path=none.parquet", 3, "data", "none.parquet"),
+        ("--set=data.target=absent", 3, "data", "absent"),
+        ("--set=device=cuda:1", 5, "device", "device `cuda:1` was asked for"),
+    ] {
+        let outcome = ended(&[more], code).says(&[words]);
+        let error = &told(&outcome)["error"];
+        assert_eq!((&error["kind"], &error["exit_code"]), (&Json::from(kind), &Json::from(code)), "{more}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named_before_anything_is_fitted() {
+    let started = std::time::Instant::now();
+    let args = ["fit", "--config", "configs/minimal.yaml", "--set=model.params.n_estimators=100000"];
+    trainer(&args).args(["--runs", "/dev/null/runs"]).expect(3).says(&["/dev/null/runs"]);
+    assert!(started.elapsed().as_secs() < 10);
 }

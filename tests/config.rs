@@ -17,30 +17,29 @@ const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 /// Every example that is shipped.
 const EXAMPLES: [&str; 3] = ["configs/training_config.yaml", "configs/churn_pipeline.yaml", "configs/minimal.yaml"];
 
-/// Wrong configs that need more than `--config`: further arguments, and a variable.
-const MORE: [(&str, &[&str], &[(&str, &str)]); 3] = [
-    ("target", &["--target", "prd"], &[]),
-    (
-        "override",
-        &[
-            "--set",
-            "training",
-            "--set",
-            "training.cv_fold=3",
-            "--set",
-            "model.params.max_depth='3'",
-            "--set",
-            "data.ignore.2=z",
-            "--set",
-            "data.ignore.first=z",
-            "--set",
-            "seed=[1",
-            "--set",
-            "targets.prod.seed=1",
+/// What a wrong config needs besides `--config`.
+struct More {
+    case: &'static str,
+    args: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const MORE: [More; 3] = [
+    More { case: "target", args: &["--target=prd"], environment: &[] },
+    More { case: "target_of_another_shape", args: &["--target=dev"], environment: &[] },
+    More {
+        case: "override",
+        args: &[
+            "--set=training",
+            "--set=training.cv_fold=3",
+            "--set=model.params.max_depth='3'",
+            "--set=data.ignore.2=z",
+            "--set=data.ignore.first=z",
+            "--set=seed=[1",
+            "--set=targets.prod.seed=1",
         ],
-        &[("TRAINER__TRAINING__EPOCHS", "many"), ("TRAINER__TRANING__EPOCHS", "5"), ("TRAINER__", "x")],
-    ),
-    ("target_of_another_shape", &["--target", "dev"], &[]),
+        environment: &[("TRAINER__TRAINING__EPOCHS", "many"), ("TRAINER__TRANING__EPOCHS", "5"), ("TRAINER__", "x")],
+    },
 ];
 
 fn folder() -> PathBuf {
@@ -59,10 +58,11 @@ fn cases() -> Vec<String> {
 }
 
 fn check(name: &str, form: &str) -> Outcome {
-    let (_, more, variables) = MORE.iter().find(|(case, ..)| *case == name).unwrap_or(&("", &[], &[]));
+    let more = MORE.iter().find(|more| more.case == name);
+    let (args, environment) = more.map_or((&[][..], &[][..]), |more| (more.args, more.environment));
     let file = format!("{name}.yaml");
-    let program = Program::new(TRAINER).args(["check", "--output", form, "--config", &file]).args(*more).dir(folder());
-    variables.iter().fold(program, |program, (key, value)| program.env(key, value)).expect(2)
+    let program = Program::new(TRAINER).args(["check", "--output", form, "--config", &file]).args(args).dir(folder());
+    environment.iter().fold(program, |program, (key, value)| program.env(key, value)).expect(2)
 }
 
 #[test]
@@ -139,6 +139,15 @@ fn every_example_is_valid_with_each_of_its_targets() {
 }
 
 #[test]
+fn every_example_passes_its_gates() {
+    let runs = scratch();
+    for path in EXAMPLES {
+        let args = ["fit", "--config", path, "--set=training.cv_folds=0", "--runs"];
+        Program::new(TRAINER).args(args).args([runs.path()]).dir(repository()).expect(0);
+    }
+}
+
+#[test]
 fn every_example_names_the_schema() {
     for path in EXAMPLES {
         let text = std::fs::read_to_string(repository().join(path)).unwrap();
@@ -209,7 +218,7 @@ fn hints_at(problem: &Problem, key: &str) -> bool {
 
 /// Where keys stand that the schema knows: not the names of targets, nor what stands in comments.
 fn keys(text: &str) -> Vec<(usize, String)> {
-    let schema = Schema::new();
+    let schema = Schema::of_config();
     let known = known_keys(schema.root());
     let mut found = Vec::new();
     let mut start = 0;
@@ -267,7 +276,7 @@ fn misspellings(key: &str) -> Vec<String> {
         edit(&|it| it.push('s')),
         edit(&|it| _ = it.remove(0)),
     ];
-    let schema = Schema::new();
+    let schema = Schema::of_config();
     let known = known_keys(schema.root());
     typos.retain(|typo| !known.contains(typo) && typo != key && !typo.is_empty());
     typos

@@ -11,6 +11,10 @@ use serde_json::{Map, Value as Json};
 /// Without a terminal, at most one line in this time.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// A stage that counts nothing, and one that counts.
+const SPINNER: &str = "{spinner} {prefix} {elapsed}";
+const COUNTER: &str = "{spinner} {prefix} [{bar:40}] {pos} of {len}, {eta} left";
+
 /// The stages of a fit, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -125,7 +129,7 @@ impl Progress {
 
     fn with(face: Face, clock: Clock, line: Box<dyn Fn(&str) + Send + Sync>) -> Self {
         let line = if face == Face::Lines { line } else { Box::new(|_: &str| {}) };
-        let bar = (face == Face::Bar).then(ProgressBar::no_length);
+        let bar = (face == Face::Bar).then(|| ProgressBar::new_spinner().with_style(style(SPINNER)));
         let state = State {
             stage: None,
             entered: clock(),
@@ -248,7 +252,7 @@ impl State {
         let Some(bar) = &self.bar else { return };
         bar.reset();
         bar.unset_length();
-        bar.set_style(style("{spinner} {prefix} {elapsed}"));
+        bar.set_style(style(SPINNER));
         bar.set_prefix(stage.name());
         bar.enable_steady_tick(Duration::from_millis(100));
     }
@@ -257,7 +261,7 @@ impl State {
         let Some(bar) = &self.bar else { return };
         if bar.length() != Some(total) {
             bar.set_length(total);
-            bar.set_style(style("{spinner} {prefix} [{bar:40}] {pos} of {len}, {eta} left"));
+            bar.set_style(style(COUNTER));
         }
         bar.set_position(done);
     }
@@ -273,7 +277,6 @@ fn line(stage: Stage, elapsed: Duration, counter: Option<(u64, u64)>) -> String 
     let after = spoken(elapsed);
     match counter {
         Some((done, total)) if done > 0 && total > done => {
-            #[allow(clippy::cast_precision_loss)] // A ratio for people.
             let left = elapsed.mul_f64((total - done) as f64 / done as f64);
             format!("{name}: {done} of {total} after {after}, about {} left", spoken(left))
         }

@@ -108,6 +108,8 @@ impl JsonSchema for Gates {
             "properties": by_name,
             "additionalProperties": false
         });
+        let mut small = map.clone();
+        small["minProperties"] = json!(1);
         let gate = json!({
             "type": "object",
             "required": ["metric"],
@@ -122,8 +124,8 @@ impl JsonSchema for Gates {
         json_schema!({
             "description": "what the judged part's metrics must reach; a metric that is undefined fails",
             "anyOf": [
-                map.clone(),
-                { "type": "array", "description": "gates in long form, or small maps", "items": { "anyOf": [gate, map] } }
+                map,
+                { "type": "array", "description": "gates in long form, or small maps", "items": { "anyOf": [gate, small] } }
             ]
         })
     }

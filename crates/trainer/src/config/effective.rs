@@ -118,7 +118,15 @@ fn scalar(text: &str) -> String {
         && !text.contains(": ")
         && !text.ends_with([' ', ':'])
         && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
-    if safe { text.to_owned() } else { Json::from(text).to_string() }
+    if safe { text.to_owned() } else { quoted(text) }
+}
+
+/// As JSON quotes it, and what YAML does not take as it is (chapter 5.1) as `\u`.
+fn quoted(text: &str) -> String {
+    let strange =
+        |c: &char| matches!(*c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let json = Json::from(text).to_string();
+    json.chars().map(|c| if strange(&c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]
@@ -193,6 +201,26 @@ mod tests {
             (".inf", "\".inf\""),
         ] {
             assert_eq!(scalar(text), want);
+        }
+    }
+
+    #[test]
+    fn any_text_reads_back_as_it_was() {
+        let pieces = [
+            "a", "Z", "0", "1.5", " ", ":", "#", "-", "'", "\"", "\\", "\n", "\t", "é", "🦀", "{", "]", "&", "*", "!",
+            "|", ">", "%", "@", "`", "null", "true", "~", ",", "?", "\u{7f}", "\u{85}", "\u{2028}", "\u{feff}", "e3",
+            "/",
+        ];
+        let mut random = trainer_testkit::SplitMix64::new(5);
+        for _ in 0..5_000 {
+            let length = random.below(7);
+            let text: String = (0..length).map(|_| pieces[random.below(pieces.len() as u64) as usize]).collect();
+            let mut sources = Sources::default();
+            let id = sources.add("t.yaml", format!("{}: {}  # c\n", scalar("k"), scalar(&text)));
+            let mut problems = Vec::new();
+            let tree = yaml::read(&sources, id, 0, &Layer::File, &mut problems);
+            assert!(problems.is_empty(), "{text:?} as {}: {problems:?}", scalar(&text));
+            assert_eq!(tree.unwrap().to_json(), json!({ "k": text }), "{}", scalar(&text));
         }
     }
 }

@@ -65,7 +65,7 @@ impl<'a> Inspection<'a> {
             Value::Text(text) => self.text(node, &text.value, target, path),
             Value::Integer(number) => {
                 self.whole(node, *number, target, path);
-                #[allow(clippy::cast_precision_loss)] // Bounds are small or powers of two.
+                // Bounds are small, or powers of two: no bound is lost in rounding.
                 self.number(node, *number as f64, target, path);
             }
             Value::Float(number) => self.number(node, *number, target, path),
@@ -221,10 +221,8 @@ impl<'a> Inspection<'a> {
                         self.value(&entry.node, &properties[name], &join(path, name), entry.key_span);
                     }
                 }
-                Some(inner @ Json::Object(_)) => {
-                    if self.key_name(entry, schema, path) {
-                        self.value(&entry.node, inner, &full, entry.key_span);
-                    }
+                Some(inner @ Json::Object(_)) if self.key_name(entry, schema, path) => {
+                    self.value(&entry.node, inner, &full, entry.key_span);
                 }
                 _ => {}
             }

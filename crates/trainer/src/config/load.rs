@@ -139,7 +139,7 @@ struct Loading {
 
 impl Loading {
     fn run(&mut self, name: &str, text: &str, overlay: &Overlay) -> Option<Loaded> {
-        let schema = Schema::new();
+        let schema = Schema::of_config();
         let mut base = self.read(name, text)?;
         let targets = base.remove("targets").map(|entry| entry.node);
         let names = self.target_names(targets.as_ref());

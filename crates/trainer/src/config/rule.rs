@@ -20,6 +20,7 @@ pub fn check(config: &Config) -> Rules {
     rules.folds(&config.training);
     rules.columns(config);
     rules.paths(config);
+    rules.csv(config);
     rules.gates(config);
     rules.steps(config);
     rules.ignored(config);
@@ -87,6 +88,15 @@ impl Rules {
             let problem = Problem::new(Code::Conflict, "the test rows are the training rows")
                 .expected("rows that the model does not learn from, or no `test_path`");
             self.refuse("data.test_path", problem);
+        }
+    }
+
+    fn csv(&mut self, config: &Config) {
+        if let Err(error) = config.data.csv.check() {
+            // The message names the option first: `data.csv.quote: expected ...`.
+            let text = error.fault().message.clone();
+            let (path, message) = text.split_once(": ").unwrap_or(("data.csv", &text));
+            self.refuse(path, Problem::new(Code::Conflict, message));
         }
     }
 

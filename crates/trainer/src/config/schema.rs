@@ -32,7 +32,7 @@ pub enum Pick<'s> {
 
 impl Schema {
     /// The schema of [`Config`], with `targets`.
-    pub fn new() -> Self {
+    pub fn of_config() -> Self {
         let mut root = schemars::schema_for!(Config).to_value();
         root["title"] = "trainer config".into();
         root["properties"]["targets"] = json!({
