@@ -9,6 +9,7 @@ mod grow;
 mod impurity;
 mod pairs;
 mod permutation;
+mod permuted;
 mod philox;
 mod records;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use device::{Device, DeviceSpec, Unavailable};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;
+pub use permuted::Walked;
 pub use philox::{Purpose, draws_below, philox};
 pub use records::{Bins, Records};
 pub use scan::Cut;

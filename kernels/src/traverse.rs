@@ -47,7 +47,7 @@ pub struct Steps<'a> {
 }
 
 /// Rows that walk down a tree side by side, so that their memory accesses overlap.
-const ABREAST: usize = 8;
+pub(crate) const ABREAST: usize = 8;
 const BLOCK_ROWS: usize = 256;
 
 /// The sum over trees of the values of each row's leaves.
@@ -78,8 +78,9 @@ fn block_sums<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>
     let classes = steps.classes;
     for &root in steps.roots {
         for (group, sums) in sums.chunks_mut(ABREAST * classes).enumerate() {
-            let cells = &cells[group * ABREAST * features..][..ABREAST * features];
-            let places = walk::<SETS>(cells, features, steps, root);
+            let first = group * ABREAST;
+            let at = std::array::from_fn(|i| (first + i) * features);
+            let places = walk_in::<SETS>(cells, at, steps, root);
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(classes)) {
                 let value = steps.nodes[*place as usize].value as usize;
                 for (sum, &value) in sums.iter_mut().zip(&steps.values[value..value + classes]) {
@@ -90,14 +91,24 @@ fn block_sums<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>
     }
 }
 
-/// The leaves of `ABREAST` rows in the tree at `root`. `SETS`: whether there are splits by levels.
-fn walk<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
+/// The leaves of the rows whose cells begin at `at`, in the tree at `root`.
+pub(crate) fn walk(cells: &[f32], at: [usize; ABREAST], steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
+    if steps.sets.is_empty() {
+        walk_in::<false>(cells, at, steps, root)
+    } else {
+        walk_in::<true>(cells, at, steps, root)
+    }
+}
+
+/// `SETS`: whether there are splits by levels.
+#[inline(always)]
+fn walk_in<const SETS: bool>(cells: &[f32], at: [usize; ABREAST], steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
     let mut places = [root; ABREAST];
     loop {
         let mut moved = 0;
-        for (i, place) in places.iter_mut().enumerate() {
+        for (place, at) in places.iter_mut().zip(at) {
             let step = &steps.nodes[*place as usize];
-            let value = cells[i * features + (step.feature & FEATURE) as usize];
+            let value = cells[at + (step.feature & FEATURE) as usize];
             let next = step.left + u32::from(goes_right::<SETS>(step, value, steps.sets));
             moved |= next ^ *place;
             *place = next;
@@ -105,6 +116,26 @@ fn walk<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>, root
         if moved == 0 {
             return places;
         }
+    }
+}
+
+/// The leaf of one row, telling each feature that is asked for on the way.
+pub(crate) fn walk_from(cells: &[f32], steps: Steps<'_>, root: u32, mut asks: impl FnMut(usize)) -> u32 {
+    let mut place = root;
+    loop {
+        let step = &steps.nodes[place as usize];
+        if step.left == place {
+            return place;
+        }
+        let feature = (step.feature & FEATURE) as usize;
+        asks(feature);
+        let value = cells[feature];
+        let right = if steps.sets.is_empty() {
+            goes_right::<false>(step, value, &[])
+        } else {
+            goes_right::<true>(step, value, steps.sets)
+        };
+        place = step.left + u32::from(right);
     }
 }
 

@@ -1,5 +1,6 @@
 use ndarray::{Array2, ArrayView2};
-use trainer_kernels::{Bins, Cut, IS_SET, MISSING_LEFT, Step, Steps, Tree, sum_leaves};
+use rayon::prelude::*;
+use trainer_kernels::{Bins, Cut, IS_SET, MISSING_LEFT, Step, Steps, Tree, Walked, sum_leaves};
 
 /// One in the fixed point of leaves.
 pub const ONE: u32 = 1 << 24;
@@ -88,10 +89,35 @@ impl Ensemble {
 
     /// The mean over trees of each row's leaf: rows x classes, each row adding up to 1.
     pub fn predict(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
-        let nodes: Vec<Step> = self.nodes.iter().map(|node| node.step).collect();
-        let steps =
-            Steps { nodes: &nodes, roots: &self.roots, sets: &self.sets, values: &self.values, classes: self.classes };
-        mean(&sum_leaves(x, steps), |_| self.roots.len() as u64)
+        let nodes = self.steps();
+        mean(&sum_leaves(x, self.flat(&nodes)), |_| self.roots.len() as u64)
+    }
+
+    /// What predictions become when one column changes: `score` is called with the rows' probabilities as they are, and
+    /// `change(feature)` gives the columns to try, each scored too.
+    pub fn predict_changed(
+        &self,
+        x: ArrayView2<'_, f32>,
+        change: &(dyn Fn(usize, &mut dyn FnMut(&[f32])) + Sync),
+        score: &(dyn Fn(&Array2<f32>) -> f64 + Sync),
+    ) -> (f64, Vec<Vec<f64>>) {
+        let nodes = self.steps();
+        let walked = Walked::new(x, self.flat(&nodes));
+        let scored = |sums: &Array2<u64>| score(&mean(sums, |_| self.roots.len() as u64));
+        let changed = (0..x.ncols()).into_par_iter().map(|feature| {
+            let mut scores = Vec::new();
+            change(feature, &mut |values| scores.push(scored(&walked.sums_with(feature, values))));
+            scores
+        });
+        (scored(walked.sums()), changed.collect())
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        self.nodes.iter().map(|node| node.step).collect()
+    }
+
+    fn flat<'a>(&'a self, nodes: &'a [Step]) -> Steps<'a> {
+        Steps { nodes, roots: &self.roots, sets: &self.sets, values: &self.values, classes: self.classes }
     }
 
     /// How the node at `place` splits.

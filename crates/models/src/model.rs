@@ -69,6 +69,14 @@ impl Model {
     /// # Errors
     /// [`ModelError::Shape`] when the matrix has other columns than the one it was fitted on.
     pub fn predict(&self, matrix: &Matrix, _device: &Device) -> Result<Array2<f32>, ModelError> {
+        self.check_features(matrix)?;
+        Ok(match &self.form {
+            Form::Trees(ensemble) => ensemble.predict(matrix.x.view()),
+        })
+    }
+
+    /// Whether the matrix has the columns that it was fitted on.
+    pub(crate) fn check_features(&self, matrix: &Matrix) -> Result<(), ModelError> {
         if matrix.features.len() != self.features.len() {
             let columns = |features: &[Feature]| format!("{} features", features.len());
             return Err(ModelError::Shape { expected: columns(&self.features), found: columns(&matrix.features) });
@@ -77,9 +85,7 @@ impl Model {
             let column = |feature: &Feature| format!("feature `{}`", feature.name);
             return Err(ModelError::Shape { expected: column(own), found: column(other) });
         }
-        Ok(match &self.form {
-            Form::Trees(ensemble) => ensemble.predict(matrix.x.view()),
-        })
+        Ok(())
     }
 
     /// The class of each row of probabilities, by the decision threshold where there is one; of equal ones, the first.

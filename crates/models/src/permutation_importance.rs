@@ -1,10 +1,9 @@
 use ndarray::Array2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use trainer_data::Matrix;
 use trainer_kernels::{Device, Permutation, Purpose, philox};
 
-use crate::{Model, ModelError};
+use crate::{Form, Model, ModelError};
 
 /// How much a score falls when one feature's values are dealt out to other rows (Breiman, "Random forests", 2001).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,24 +29,26 @@ pub fn permutation_importance(
     seed: u64,
     score: &(dyn Fn(&Array2<f32>) -> f64 + Sync),
 ) -> Result<Vec<Importance>, ModelError> {
-    let whole = score(&model.predict(matrix, device)?);
-    (0..matrix.features.len())
-        .into_par_iter()
-        .map(|j| {
-            let mut dealt = matrix.clone();
-            let mut falls = Vec::with_capacity(repeats as usize);
-            for repeat in 0..repeats {
-                let key = philox(seed, repeat, j as u32, 0, Purpose::Permutation);
-                let order = Permutation::new(matrix.rows() as u32, key);
-                let values = matrix.column(j);
-                for (i, cell) in dealt.x.column_mut(j).iter_mut().enumerate() {
-                    *cell = values[order.at(i as u32) as usize];
-                }
-                falls.push(whole - score(&model.predict(&dealt, device)?));
-            }
-            let mean = falls.iter().sum::<f64>() / f64::from(repeats);
-            let variance = falls.iter().map(|fall| (fall - mean) * (fall - mean)).sum::<f64>() / f64::from(repeats);
-            Ok(Importance { feature: matrix.features[j].name.clone(), mean, std: variance.sqrt() })
-        })
-        .collect()
+    model.check_features(matrix)?;
+    let deal = |feature: usize, try_values: &mut dyn FnMut(&[f32])| {
+        let values = matrix.column(feature);
+        for repeat in 0..repeats {
+            let key = philox(seed, repeat, feature as u32, 0, Purpose::Permutation);
+            let order = Permutation::new(matrix.rows() as u32, key);
+            let dealt: Vec<f32> = (0..matrix.rows() as u32).map(|row| values[order.at(row) as usize]).collect();
+            try_values(&dealt);
+        }
+    };
+    let Form::Trees(trees) = &model.form;
+    let Device::Cpu = device;
+    let (whole, dealt) = trees.predict_changed(matrix.x.view(), &deal, score);
+    let names = matrix.features.iter().map(|feature| feature.name.clone());
+    Ok(names.zip(dealt).map(|(feature, scores)| of_scores(feature, whole, &scores)).collect())
+}
+
+fn of_scores(feature: String, whole: f64, scores: &[f64]) -> Importance {
+    let count = scores.len() as f64;
+    let mean = scores.iter().map(|score| whole - score).sum::<f64>() / count;
+    let variance = scores.iter().map(|score| (whole - score - mean).powi(2)).sum::<f64>() / count;
+    Importance { feature, mean, std: variance.sqrt() }
 }
