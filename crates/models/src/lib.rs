@@ -4,6 +4,8 @@
 //! explains and saves itself without knowing who learned it.
 
 mod artifact;
+#[cfg(test)]
+mod contract;
 mod ensemble;
 pub mod learn;
 mod model;

@@ -15,6 +15,8 @@ use crate::{Ensemble, Fitted, Model, ModelError};
 
 mod out_of_bag;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use out_of_bag::OutOfBagSums;
 use resolve::Resolved;
