@@ -5,28 +5,48 @@ use crate::tally::BINS;
 /// Products of two counts below this are exact in an `f64`.
 pub const EXACT_IN_F64: u64 = 1 << 26;
 
-/// Writes `D^2 / (N_L N_R)` for the prefix that ends at each pair, or -1 where a side has too few samples; returns the
-/// largest. A pair is `samples | (samples of class 1) << 32`; every prefix begins with `start`; `weights` are the node's
-/// samples of both classes.
-pub fn estimate_prefixes(pairs: &[u64], start: u64, weights: &[u64], min_leaf: u64, out: &mut [f64]) -> f64 {
-    let (n, p) = ((weights[0] + weights[1]) as f64, weights[1] as f64);
-    let min_leaf = min_leaf as f64;
-    let (mut counts, mut ones) = ([0.0; BINS], [0.0; BINS]);
-    let (counts, ones) = (&mut counts[..pairs.len()], &mut ones[..pairs.len()]);
-    let mut sum = start;
-    for ((count, one), pair) in counts.iter_mut().zip(ones.iter_mut()).zip(pairs) {
-        sum += pair;
-        *count = f64::from(sum as u32);
-        *one = f64::from((sum >> 32) as u32);
+/// Estimates of the prefixes of a feature's bins; its memory is kept from feature to feature.
+#[derive(Default)]
+pub struct Prefixes {
+    counts: Vec<f64>,
+    ones: Vec<f64>,
+    estimates: Vec<f64>,
+    len: usize,
+}
+
+impl Prefixes {
+    /// `D^2 / (N_L N_R)` for the prefix that ends at each pair, or -1 where a side has too few samples; returns the
+    /// largest. A pair is `samples | (samples of class 1) << 32`; every prefix begins with `start`; `weights` are the
+    /// node's samples of both classes.
+    pub fn estimate(&mut self, pairs: &[u64], start: u64, weights: &[u64], min_leaf: u64) -> f64 {
+        self.len = pairs.len();
+        for memory in [&mut self.counts, &mut self.ones, &mut self.estimates] {
+            memory.resize(memory.len().max(BINS), 0.0);
+        }
+        let (counts, ones) = (&mut self.counts[..pairs.len()], &mut self.ones[..pairs.len()]);
+        let mut sum = start;
+        for ((count, one), pair) in counts.iter_mut().zip(ones.iter_mut()).zip(pairs) {
+            sum += pair;
+            *count = f64::from(sum as u32);
+            *one = f64::from((sum >> 32) as u32);
+        }
+        let (n, p) = ((weights[0] + weights[1]) as f64, weights[1] as f64);
+        let min_leaf = min_leaf as f64;
+        let out = &mut self.estimates[..pairs.len()];
+        for ((out, &mut left), &mut ones) in out.iter_mut().zip(counts).zip(ones) {
+            let right = n - left;
+            let d = ones * n - p * left;
+            let estimate = d * d / (left * right);
+            // The smaller side decides. A side of nothing makes the estimate meaningless, and always has too few.
+            *out = if left.min(right) >= min_leaf { estimate } else { -1.0 };
+        }
+        largest(out)
     }
-    for ((out, &mut left), &mut ones) in out.iter_mut().zip(counts).zip(ones) {
-        let right = n - left;
-        let d = ones * n - p * left;
-        let estimate = d * d / (left * right);
-        // The smaller side decides. A side of nothing makes the estimate meaningless, and always has too few.
-        *out = if left.min(right) >= min_leaf { estimate } else { -1.0 };
+
+    /// The estimates, one for each pair.
+    pub fn estimates(&self) -> &[f64] {
+        &self.estimates[..self.len]
     }
-    largest(out)
 }
 
 /// In several lanes, as the order of a maximum does not matter.
@@ -58,11 +78,11 @@ mod tests {
             let pair = |(zeros, ones): (u64, u64)| zeros + ones | ones << 32;
             let weights = bins.iter().fold([missing.0, missing.1], |sum, bin| [sum[0] + bin.0, sum[1] + bin.1]);
             let pairs: Vec<u64> = bins.iter().copied().map(pair).collect();
-            let mut found = vec![0.0; pairs.len()];
-            let most = estimate_prefixes(&pairs, pair(missing), &weights, min_leaf, &mut found);
+            let mut prefixes = Prefixes::default();
+            let most = prefixes.estimate(&pairs, pair(missing), &weights, min_leaf);
             let mut left = [missing.0, missing.1];
             let mut largest = -1.0f64;
-            for (bin, found) in bins.iter().zip(found) {
+            for (bin, &found) in bins.iter().zip(prefixes.estimates()) {
                 left = [left[0] + bin.0, left[1] + bin.1];
                 let right = [weights[0] - left[0], weights[1] - left[1]];
                 let enough = left[0] + left[1] >= min_leaf && right[0] + right[1] >= min_leaf;

@@ -9,8 +9,8 @@
 
 use crate::bootstrap::{Entry, draws_of, row_of};
 use crate::cuts::MISSING;
-use crate::impurity::{Criterion, Score, estimate, is_near};
-use crate::pairs::{EXACT_IN_F64, estimate_prefixes};
+use crate::impurity::{Criterion, NEAR, Score, estimate, is_near};
+use crate::pairs::{EXACT_IN_F64, Prefixes};
 use crate::records::Bins;
 use crate::tally::{BINS, Tally, View, accumulate};
 
@@ -87,7 +87,9 @@ struct Buffers {
     /// The bins that occur, in the order of the candidates.
     order: Vec<u8>,
     pairs: Vec<u64>,
-    estimates: Vec<f64>,
+    prefixes: Prefixes,
+    /// For each feature one bit a bin.
+    seen: Vec<[u64; 4]>,
 }
 
 impl<T: Tally> Scratch<T> {
@@ -118,40 +120,49 @@ pub fn best_split<T: Tally>(
     let mut best = None;
     if node.rows.len() < FEW_ROWS {
         // All zero between nodes: only what was touched is cleared.
-        slots.resize(each.max(slots.len()), T::Slot::default());
-        for &feature in features {
-            let slots = &mut slots[..each];
-            let width = tally.width();
-            sum_few(tally, node, feature, slots, &mut buffers.order);
+        slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
+        sum_few(tally, node, features, slots, &mut buffers.seen);
+        for (k, &feature) in features.iter().enumerate() {
+            let slots = &mut slots[k * each..][..each];
+            list(buffers.seen[k], &mut buffers.order);
             Scan { tally, rules, node, feature, slots, best: &mut best }.few(buffers);
+            let width = tally.width();
             for bin in buffers.order.iter().copied().chain([MISSING]) {
                 slots[bin as usize * width..][..width].fill(T::Slot::default());
             }
         }
     } else {
-        slots.clear();
-        slots.resize(each * features.len(), T::Slot::default());
+        slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
+        let slots = &mut slots[..each * features.len()];
         accumulate(tally, node.view, node.rows, features, slots);
         for (&feature, slots) in features.iter().zip(slots.chunks_exact(each)) {
             Scan { tally, rules, node, feature, slots, best: &mut best }.all(buffers);
         }
-        slots.clear();
+        slots.fill(T::Slot::default());
     }
     best.map(|best| best.chosen)
 }
 
-/// Sums the rows of a small node for one feature, and lists the bins that occur, in order, without that of missing values.
-fn sum_few<T: Tally>(tally: T, node: NodeRows<'_>, feature: u32, slots: &mut [T::Slot], order: &mut Vec<u8>) {
-    let width = tally.width();
-    let view = node.view;
-    let mut seen = [0u64; 4];
+/// Sums the rows of a small node into one histogram a feature, and notes the bins that occur.
+fn sum_few<T: Tally>(tally: T, node: NodeRows<'_>, features: &[u32], slots: &mut [T::Slot], seen: &mut Vec<[u64; 4]>) {
+    let (width, view) = (tally.width(), node.view);
+    let each = BINS * width;
+    seen.clear();
+    seen.resize(features.len(), [0; 4]);
     for &entry in node.rows {
         let record = view.record(entry);
-        let bin = record[feature as usize];
-        seen[bin as usize / 64] |= 1 << (bin % 64);
+        let (class, draws) = (record[view.stride - 1], draws_of(entry));
         let weight = if view.weights.is_empty() { 0 } else { view.weights[row_of(entry) as usize] };
-        tally.add(&mut slots[bin as usize * width..][..width], record[view.stride - 1], draws_of(entry), weight);
+        for ((&feature, seen), slots) in features.iter().zip(seen.iter_mut()).zip(slots.chunks_exact_mut(each)) {
+            let bin = record[feature as usize];
+            seen[bin as usize / 64] |= 1 << (bin % 64);
+            tally.add(&mut slots[bin as usize * width..][..width], class, draws, weight);
+        }
     }
+}
+
+/// The bins whose bit is set, in order, without that of missing values.
+fn list(mut seen: [u64; 4], order: &mut Vec<u8>) {
     seen[3] &= !(1 << 63);
     order.clear();
     for (word, bits) in seen.iter_mut().enumerate() {
@@ -287,21 +298,21 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
                 break;
             }
             let start = if missing_left { missing } else { 0 };
-            let mut estimates = std::mem::take(&mut buffers.estimates);
-            estimates.resize(pairs.len(), 0.0);
-            let largest = estimate_prefixes(pairs, start, self.node.weights, self.rules.min_leaf, &mut estimates);
+            let mut prefixes = std::mem::take(&mut buffers.prefixes);
+            let largest = prefixes.estimate(pairs, start, self.node.weights, self.rules.min_leaf);
             let beaten = |best: &Best| largest < best.estimate && !is_near(largest, best.estimate);
             if largest >= 0.0 && !self.best.as_ref().is_some_and(beaten) {
+                let near = largest - largest * NEAR;
                 let mut sum = start;
-                for (i, &pair) in pairs.iter().enumerate() {
+                for (i, (&pair, &estimate)) in pairs.iter().zip(prefixes.estimates()).enumerate() {
                     sum += pair;
-                    if pair != 0 && (estimates[i] == largest || is_near(estimates[i], largest)) {
+                    if estimate >= near && pair != 0 {
                         let (count, ones) = (sum & 0xffff_ffff, sum >> 32);
                         self.offer(i + 1, count, missing_left, &[count - ones, ones], buffers);
                     }
                 }
             }
-            buffers.estimates = estimates;
+            buffers.prefixes = prefixes;
         }
     }
 

@@ -191,7 +191,7 @@ fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a
     let plain = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
     let wanted = plain(wanted);
     names
-        .map(|name| (strsim::levenshtein(&wanted, &plain(name)), name))
+        .map(|name| (strsim::osa_distance(&wanted, &plain(name)), name))
         .filter(|(distance, _)| distance * 3 <= wanted.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
