@@ -198,3 +198,29 @@ fn a_place_that_cannot_be_written_is_named_before_anything_is_fitted() {
     trainer(&args).args(["--runs", "/dev/null/runs"]).expect(3).says(&["/dev/null/runs"]);
     assert!(started.elapsed().as_secs() < 10);
 }
+
+#[test]
+fn a_model_predicts_where_the_variables_of_its_training_are_not_set() {
+    let dir = scratch();
+    let config = "project: {name: a}\ndata: {source: '${TRAINER_TEST_PLACE}', train_path: train.parquet, ignore: [user_id]}\n\
+                  model: {type: dummy}\ntraining: {cv_folds: 0}\n";
+    std::fs::write(dir.path().join("c.yaml"), config).unwrap();
+    let fitted = Program::new(TRAINER)
+        .args(["fit", "--config", "c.yaml", "--output", "json"])
+        .env("TRAINER_TEST_PLACE", repository().join("datasets/churn"))
+        .dir(dir.path())
+        .expect(0);
+    let run = serde_json::from_str::<Json>(&fitted.stdout).unwrap()["run_dir"].as_str().unwrap().to_owned();
+    let input = repository().join("datasets/churn/test.parquet");
+    let program =
+        Program::new(TRAINER).args(["predict", "--run", &run, "--output", "p.parquet", "--input"]).args([&input]);
+    program.dir(dir.path()).expect(0);
+    assert!(dir.path().join("p.parquet").exists());
+    // To fit again it must be known where the rows are.
+    let lock = format!("{run}/run.lock.json");
+    Program::new(TRAINER)
+        .args(["reproduce", &lock])
+        .dir(dir.path())
+        .expect(2)
+        .says(&["`TRAINER_TEST_PLACE` is not set"]);
+}

@@ -60,7 +60,8 @@ impl SavedRun {
             return Err(Failure::usage(format!("{message}\n  hint: name a folder that `trainer fit` wrote")).into());
         }
         let lock = read_lock(&lock_path)?;
-        let config = config_of(&lock, &lock_path)?;
+        // Where the training rows were is of no matter any more: its variables need not be set.
+        let config = config_of(&lock, &lock_path, true)?;
         let model_path = folder.join(file::MODEL);
         let model = Model::from_bytes(&fs_err::read(&model_path)?).with_context(|| model_path.display().to_string())?;
         let plan_path = folder.join(file::PLAN);
@@ -107,15 +108,16 @@ pub fn read_lock(path: &Path) -> anyhow::Result<Lock> {
     Ok(Lock::parse(&text).map_err(|message| Failure::data(format!("{}: {message}", path.display())))?)
 }
 
-/// The config of a lock file. Variables that it names are taken from the environment as it is now.
+/// The config of a lock file. Variables that it names are taken from the environment as it is now; with `keep_unset`,
+/// those that are not set stay as they are written.
 ///
 /// # Errors
 /// A config that this version does not take, or a variable that is not set.
-pub fn config_of(lock: &Lock, path: &Path) -> anyhow::Result<Config> {
+pub fn config_of(lock: &Lock, path: &Path, keep_unset: bool) -> anyhow::Result<Config> {
     let text = serde_json::to_string_pretty(&lock.config)?;
     // Only what `${VAR}` names: overrides were laid over the config before it was locked.
-    let environment = std::env::vars().filter(|(name, _)| !name.starts_with("TRAINER__")).collect();
-    let overlay = Overlay { environment, ..Overlay::default() };
+    let mut overlay = Overlay { keep_unset, ..Overlay::of_environment() };
+    overlay.environment.retain(|(name, _)| !name.starts_with("TRAINER__"));
     let name = format!("config in {}", path.display());
     let loaded = load(&name, &text, &overlay)
         .map_err(|problems| Failure { problems, ..Failure::usage(format!("{name} does not load")) })?;

@@ -41,7 +41,7 @@ struct Difference {
 pub fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<Exit> {
     let path = if args.lock.is_dir() { args.lock.join(crate::saved_run::file::LOCK) } else { args.lock.clone() };
     let lock = read_lock(&path)?;
-    let config = config_of(&lock, &path)?;
+    let config = config_of(&lock, &path, false)?;
     let device = Device::open(&config.device_spec().map_err(Failure::usage)?)?;
     interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));

@@ -27,6 +27,9 @@ pub struct Overlay {
     pub environment: Vec<(String, String)>,
     /// `KEY=VALUE`, the last one wins.
     pub set: Vec<String>,
+    /// Whether `${VAR}` that is not set stays as it is written: for a config that is kept with a run, where the
+    /// variable was set when it was fitted.
+    pub keep_unset: bool,
 }
 
 impl Overlay {
@@ -146,8 +149,10 @@ impl Loading {
         let mut tree = base.clone();
         self.lay_all(&mut tree, targets.as_ref(), overlay);
         plain_names(&mut tree);
-        let lookup =
-            |name: &str| overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let lookup = |name: &str| {
+            let found = overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            found.or_else(|| overlay.keep_unset.then(|| format!("${{{name}}}")))
+        };
         variable::resolve(&mut tree, &lookup, &self.sources, "", &mut self.problems);
         self.problems.extend(inspect(&schema, &self.sources, &tree, false));
         self.other_targets(&schema, &base, targets.as_ref(), overlay);
@@ -265,4 +270,64 @@ fn plain_names(tree: &mut Node) {
 
 fn placed(problem: Problem, sources: &Sources, span: Option<Span>) -> Problem {
     Problem { place: span.map(|span| sources.place(span)), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "project: {name: a}\ndata: {source: d, train_path: t.csv}\nmodel: {type: dummy}\n";
+
+    fn right(text: &str) -> Config {
+        load("t.yaml", text, &Overlay::default()).unwrap_or_else(|problems| panic!("{text}: {problems:#?}")).config
+    }
+
+    #[test]
+    fn a_mark_at_the_start_and_windows_line_ends_change_nothing() {
+        assert_eq!(right(&format!("\u{feff}{}", LEAST.replace('\n', "\r\n"))), right(LEAST));
+    }
+
+    #[test]
+    fn a_section_with_nothing_in_it_is_its_defaults() {
+        for empty in ["training:\n", "features:\n", "quality_gates:\n", "targets:\n", "data:\n  csv:\n"] {
+            let text = match empty.strip_prefix("data:\n") {
+                Some(inner) => LEAST.replace(
+                    "data: {source: d, train_path: t.csv}\n",
+                    &format!("data:\n  source: d\n  train_path: t.csv\n{inner}"),
+                ),
+                None => format!("{LEAST}{empty}"),
+            };
+            assert_eq!(right(&text), right(LEAST), "{empty}");
+        }
+        assert_eq!(right(&LEAST.replace("type: dummy", "type: dummy, params:")), right(LEAST));
+    }
+
+    #[test]
+    fn json_is_yaml() {
+        let json =
+            r#"{"project": {"name": "a"}, "data": {"source": "d", "train_path": "t.csv"}, "model": {"type": "dummy"}}"#;
+        assert_eq!(right(json), right(LEAST));
+    }
+
+    #[test]
+    fn a_kept_config_needs_no_variables() {
+        let text = LEAST.replace("source: d", "source: 's3://${BUCKET}/x'");
+        assert_eq!(load("t.yaml", &text, &Overlay::default()).unwrap_err()[0].code, Code::Variable);
+        let kept = load("t.yaml", &text, &Overlay { keep_unset: true, ..Overlay::default() }).unwrap();
+        assert_eq!(kept.config.data.source, "s3://${BUCKET}/x");
+    }
+
+    #[test]
+    fn an_alias_brings_its_place_along() {
+        let text = "project: {name: a}\ndata: {source: d, train_path: t.csv}\nmodel: {type: random_forest, params: {max_depth: &n 0, n_estimators: *n}}\n";
+        let problems = load("t.yaml", text, &Overlay::default()).unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(paths.len(), 2, "{problems:#?}");
+        assert!(problems.iter().all(|problem| problem.column() == 53), "{problems:#?}");
+    }
+
+    #[test]
+    fn given_counts_what_is_not_a_default() {
+        assert_eq!(load("t.yaml", LEAST, &Overlay::default()).unwrap().given(), 4);
+    }
 }
