@@ -1,6 +1,6 @@
 //! The verdict on a table, in the form that Great Expectations gives it and reads it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -237,29 +237,54 @@ impl ValidationResult {
     }
 }
 
+/// A value in a line: of a long one the beginning.
+fn short(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
 impl ExpectationResult {
     /// The expectation's type, such as `expect_column_to_exist`.
     pub fn type_name(&self) -> &str {
         self.expectation_config["type"].as_str().unwrap_or_default()
     }
 
-    /// What was found, in one line.
+    /// What was found and what was expected, in one line.
     pub fn summary(&self) -> String {
         if let Some(problem) = self.exception_info["exception_message"].as_str() {
             return problem.to_owned();
         }
-        match (self.result.get("unexpected_percent"), self.result.get("observed_value")) {
-            (Some(_), _) => {
-                let shown = self.result.get("partial_unexpected_list").and_then(Value::as_array);
-                let few: Vec<String> = shown.into_iter().flatten().take(3).map(Value::to_string).collect();
-                let count = |key: &str| self.result.get(key).and_then(Value::as_u64).unwrap_or(0);
-                let considered = count("element_count") - count("missing_count");
-                let such_as = if few.is_empty() { String::new() } else { format!(", such as {}", few.join(", ")) };
-                format!("{} of {considered} values are unexpected{such_as}", count("unexpected_count"))
-            }
-            (None, Some(observed)) if !observed.is_null() => format!("found {observed}"),
+        let found = match (self.result.get("unexpected_percent"), self.result.get("observed_value")) {
+            (Some(_), _) => self.unexpected(),
+            (None, Some(observed)) if !observed.is_null() => format!("found {}", short(observed)),
             _ => if self.success { "holds" } else { "does not hold" }.into(),
-        }
+        };
+        let expected = self.expected();
+        if expected.is_empty() { found } else { format!("{found}; expected {expected}") }
+    }
+
+    /// How many values are unexpected, and some of them.
+    fn unexpected(&self) -> String {
+        let shown = self.result.get("partial_unexpected_list").and_then(Value::as_array);
+        let mut few: Vec<String> = shown.into_iter().flatten().map(Value::to_string).collect();
+        let mut seen = HashSet::new();
+        few.retain(|value| seen.insert(value.clone()));
+        few.truncate(3);
+        let such_as = if few.is_empty() { String::new() } else { format!(", such as {}", few.join(", ")) };
+        let count = |key: &str| self.result.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let considered = count("element_count") - count("missing_count");
+        format!("{} of {considered} values are unexpected{such_as}", count("unexpected_count"))
+    }
+
+    /// The parameters, but for the column.
+    fn expected(&self) -> String {
+        let kwargs = self.expectation_config["kwargs"].as_object();
+        let others = kwargs.into_iter().flatten().filter(|(key, _)| *key != "column");
+        others.map(|(key, value)| format!("{key} {}", short(value))).collect::<Vec<_>>().join(", ")
     }
 
     fn warning(&self) -> Option<Warning> {
@@ -316,13 +341,20 @@ mod tests {
             (warnings[0].code.as_str(), warnings[0].count, warnings[0].column.as_deref()),
             ("expectation_failed", 2, Some("a"))
         );
-        assert!(
-            warnings[0].message.ends_with("2 of 3 values are unexpected, such as 2.0, 2.0"),
-            "{}",
-            warnings[0].message
-        );
+        assert!(warnings[0].message.ends_with("2 of 3 values are unexpected, such as 2.0"), "{}", warnings[0].message);
         let result = judged(r#"{"column_values_to_be_unique": {"column": "a"}}"#, ResultFormat::Basic);
         assert_eq!((result.critical_failures().count(), result.warnings().len()), (1, 0));
+    }
+
+    #[test]
+    fn a_summary_says_what_was_found_and_what_was_expected() {
+        let summary = |json| judged(json, ResultFormat::Basic).results[0].summary();
+        assert_eq!(summary(r#"{"table_row_count_to_equal": {"value": 5}}"#), "found 4; expected value 5");
+        let between = r#"{"column_values_to_be_between": {"column": "a", "min_value": 2}}"#;
+        assert_eq!(summary(between), "1 of 3 values are unexpected, such as 1.0; expected min_value 2");
+        assert_eq!(summary(r#"{"column_to_exist": {"column": "b"}}"#), "does not hold");
+        let long = short(&Value::from("é".repeat(99)));
+        assert!(long.ends_with("é...") && long.chars().count() == 63);
     }
 
     #[test]
