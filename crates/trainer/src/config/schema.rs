@@ -195,6 +195,10 @@ impl Schema {
             if properties.contains_key(key) {
                 return Some(path);
             }
+            // A section that may hold itself would never end.
+            if path.matches('.').count() > 8 {
+                continue;
+            }
             open.extend(properties.iter().map(|(name, inner)| (join(&path, name), inner)));
         }
         None
