@@ -4,6 +4,7 @@ mod command;
 mod config;
 mod example;
 mod expectations;
+mod fit;
 mod golden;
 mod metrics;
 mod parity;

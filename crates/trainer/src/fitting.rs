@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 use trainer_data::Warning;
 use trainer_kernels::Device;
 
@@ -13,7 +12,7 @@ use crate::exit::Failure;
 use crate::expectations;
 use crate::input::Inputs;
 use crate::interrupt;
-use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice};
+use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice, hex_sha256};
 use crate::predictions::predictions;
 use crate::progress::{Progress, Stage};
 use crate::reporting::report_of;
@@ -126,8 +125,4 @@ fn lock(
 fn pretty(value: &impl serde::Serialize) -> serde_json::Result<String> {
     let json: Json = serde_json::to_value(value)?;
     Ok(format!("{json:#}\n"))
-}
-
-fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use trainer_data::InputFile;
 
 use crate::run::{JudgedPart, Rows};
@@ -87,4 +88,9 @@ impl Lock {
             None => Err("not a lock file: no `format`".to_owned()),
         }
     }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,7 +11,7 @@ use trainer_quality::Averaging;
 
 use crate::config::{Config, Overlay, load};
 use crate::exit::Failure;
-use crate::lock::Lock;
+use crate::lock::{Lock, hex_sha256};
 use crate::run::Predicted;
 
 /// Names of the files of a run folder.
@@ -62,20 +62,10 @@ impl SavedRun {
         let lock = read_lock(&lock_path)?;
         // Where the training rows were is of no matter any more: its variables need not be set.
         let config = config_of(&lock, &lock_path, true)?;
-        let model_path = folder.join(file::MODEL);
-        let model = Model::from_bytes(&fs_err::read(&model_path)?).with_context(|| model_path.display().to_string())?;
+        let model = read_model(&folder.join(file::MODEL), &lock)?;
         let plan_path = folder.join(file::PLAN);
         let plan: FittedPlan = serde_json::from_slice(&fs_err::read(&plan_path)?)
             .map_err(|error| Failure::data(format!("{}: not a plan: {error}", plan_path.display())))?;
-        let found = model.hash();
-        if found != lock.model_hash {
-            let message = format!(
-                "{}: expected the model {}, found {found}\n  hint: the file was changed after the run; fit again",
-                model_path.display(),
-                lock.model_hash
-            );
-            return Err(Failure::data(message).into());
-        }
         Ok(Self { model, plan, lock, config })
     }
 
@@ -97,6 +87,21 @@ impl SavedRun {
         let proba = self.model.predict(&applied.matrix, device)?;
         Ok((Predicted::new(&self.model, proba, self.averaging()?), applied.warnings))
     }
+}
+
+/// Reads the model file, if it is still the one that was locked.
+fn read_model(path: &Path, lock: &Lock) -> anyhow::Result<Model> {
+    let bytes = fs_err::read(path)?;
+    let found = hex_sha256(&bytes);
+    if found != lock.model_hash {
+        let message = format!(
+            "{}: expected the model {}, found {found}\n  hint: the file was changed after the run; fit again",
+            path.display(),
+            lock.model_hash
+        );
+        return Err(Failure::data(message).into());
+    }
+    Model::from_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
 /// Reads the lock file at `path`.

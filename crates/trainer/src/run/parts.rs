@@ -43,6 +43,11 @@ impl Parts {
         let kept_truth = truth.take(&split.train);
         let (plan, found) = trainer_features::fit(&kept, Some(&kept_truth.y), spec)?;
         warnings.extend(found);
+        if let Some(test) = &test {
+            let inputs = plan.inputs().iter().map(|input| input.name.as_str());
+            let columns: Vec<&str> = inputs.chain([config.data.target.as_str()]).chain(weight).collect();
+            trainer_data::check_agreement(&train, test, &columns)?;
+        }
         let mut part = |name: &str, table: Table, truth: Truth| -> anyhow::Result<Part> {
             let applied = plan.apply(&table, device)?;
             warnings.extend(
