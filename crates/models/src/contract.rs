@@ -145,7 +145,8 @@ fn permutation_importance_is_what_predicting_the_dealt_rows_gives() {
             let right = model.decide(proba).iter().zip(&train.y).filter(|(a, b)| a == b).count();
             right as f64 / f64::from(rows)
         };
-        let found = permutation_importance(model, &train.matrix, &Device::Cpu, 3, 11, &score).unwrap();
+        let on_round = |_: &_| ControlFlow::Continue(());
+        let found = permutation_importance(model, &train.matrix, &Device::Cpu, 3, 11, &score, &on_round).unwrap();
         let whole = score(&model.predict(&train.matrix, &Device::Cpu).unwrap());
         for (j, found) in found.iter().enumerate() {
             let falls = (0..3).map(|repeat| {
@@ -169,6 +170,15 @@ fn a_stop_that_is_asked_for_ends_the_fit() {
         |round: &crate::Round| if round.done >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let job = Job { train: &train, valid: None, device: &Device::Cpu, seed: 1, on_round: &on_round };
     assert!(matches!(forest.as_dyn().fit(job), Err(ModelError::Stopped { done, total: 50 }) if done < 50));
+}
+
+#[test]
+fn a_stop_ends_permutation_importance_too() {
+    let train = data(300, 2, false);
+    let model = fit(&AnyLearner::Dummy(Dummy::default()), &train).unwrap().model;
+    let stop = |_: &_| ControlFlow::Break(());
+    let found = permutation_importance(&model, &train.matrix, &Device::Cpu, 3, 11, &|_: &_| 0.0, &stop);
+    assert!(matches!(found, Err(ModelError::Stopped { total: 12, .. })));
 }
 
 #[test]

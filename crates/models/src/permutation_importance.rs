@@ -1,9 +1,11 @@
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use trainer_data::Matrix;
 use trainer_kernels::{Device, Permutation, Purpose, philox};
 
-use crate::{Form, Model, ModelError};
+use crate::{Form, Model, ModelError, Progress, Round};
 
 /// How much a score falls when one feature's values are dealt out to other rows (Breiman, "Random forests", 2001).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,8 +21,10 @@ pub struct Importance {
 /// The importance of each feature for `score`, a function of the predicted probabilities where larger is better.
 /// scikit-learn's `permutation_importance`, with rows dealt by a keyed permutation, so that threads do not matter.
 ///
+/// `on_round` is asked before each repeat of each feature.
+///
 /// # Errors
-/// Those of [`Model::predict`].
+/// Those of [`Model::predict`], and a stop that was asked for.
 pub fn permutation_importance(
     model: &Model,
     matrix: &Matrix,
@@ -28,11 +32,20 @@ pub fn permutation_importance(
     repeats: u32,
     seed: u64,
     score: &(dyn Fn(&Array2<f32>) -> f64 + Sync),
+    on_round: &Progress<'_>,
 ) -> Result<Vec<Importance>, ModelError> {
     model.check_features(matrix)?;
+    let total = matrix.features.len() as u32 * repeats;
+    let done = AtomicU32::new(0);
+    let stopped = AtomicBool::new(false);
     let deal = |feature: usize, try_values: &mut dyn FnMut(&[f32])| {
         let values = matrix.column(feature);
         for repeat in 0..repeats {
+            let round = Round { done: done.fetch_add(1, Ordering::Relaxed), total };
+            if stopped.load(Ordering::Relaxed) || on_round(&round).is_break() {
+                stopped.store(true, Ordering::Relaxed);
+                return;
+            }
             let key = philox(seed, repeat, feature as u32, 0, Purpose::Permutation);
             let order = Permutation::new(matrix.rows() as u32, key);
             let dealt: Vec<f32> = (0..matrix.rows() as u32).map(|row| values[order.at(row) as usize]).collect();
@@ -42,6 +55,9 @@ pub fn permutation_importance(
     let Form::Trees(trees) = &model.form;
     let Device::Cpu = device;
     let (whole, dealt) = trees.predict_changed(matrix.x.view(), &deal, score);
+    if stopped.into_inner() {
+        return Err(ModelError::Stopped { done: done.into_inner().min(total), total });
+    }
     let names = matrix.features.iter().map(|feature| feature.name.clone());
     Ok(names.zip(dealt).map(|(feature, scores)| of_scores(feature, whole, &scores)).collect())
 }

@@ -29,7 +29,7 @@ pub fn report_of(
         evaluation: outcome.evaluation.clone(),
         metrics: outcome.metrics.clone(),
         importances: importances(outcome),
-        profile: Profile::of(&outcome.training_table, |name| role(config, name)),
+        profile: Profile::of(&outcome.training_table, |name| role(config, outcome, name)),
         expectations: expected.iter().flat_map(|result| result.results.iter().map(expected_of)).collect(),
         warnings: outcome.warnings.clone(),
         facts: facts(config, lock, outcome),
@@ -49,7 +49,7 @@ fn importances(outcome: &Outcome) -> Vec<Importance> {
 }
 
 /// What a column is for; empty for a feature.
-fn role(config: &Config, name: &str) -> String {
+fn role(config: &Config, outcome: &Outcome, name: &str) -> String {
     let is_id = config.features.entity.iter().flat_map(|entity| entity.names()).any(|id| id == name);
     let role = match name {
         _ if name == config.data.target => "target",
@@ -57,6 +57,7 @@ fn role(config: &Config, name: &str) -> String {
         _ if config.data.weight.as_deref() == Some(name) => "weight",
         _ if config.data.ignore.iter().any(|ignored| ignored == name) => "ignored",
         "event_timestamp" => "time",
+        _ if !outcome.plan.inputs().iter().any(|input| input.name == name) => "not used",
         _ => "",
     };
     role.to_owned()

@@ -134,6 +134,43 @@ pub fn load(name: &str, text: &str, overlay: &Overlay) -> Result<Loaded, Vec<Pro
     }
 }
 
+/// Takes the value of a path out of its section; a value within a list goes with the whole list.
+fn leave_out(tree: &mut Node, path: &str) {
+    let Some((key, rest)) = path.split_once('.') else {
+        tree.remove(path);
+        return;
+    };
+    let inner = tree.at_mut([key]).filter(|node| node.entries().is_some());
+    match inner {
+        Some(section) => leave_out(section, rest),
+        None => {
+            tree.remove(key);
+        }
+    }
+}
+
+/// What a config cannot do without.
+fn harmless() -> Json {
+    serde_json::json!({
+        "project": { "name": "?" },
+        "data": { "source": "?", "train_path": "?" },
+        "model": { "type": trainer_models::AnyLearner::NAMES[0], "params": {} },
+    })
+}
+
+/// Fills what is missing.
+fn stand_in(json: &mut Json, other: &Json) {
+    let (Json::Object(map), Json::Object(other)) = (json, other) else { return };
+    for (key, value) in other {
+        match map.get_mut(key) {
+            Some(own) => stand_in(own, value),
+            None => {
+                map.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct Loading {
     sources: Sources,
@@ -157,6 +194,7 @@ impl Loading {
         self.problems.extend(inspect(&schema, &self.sources, &tree, false));
         self.other_targets(&schema, &base, targets.as_ref(), overlay);
         if !self.problems.is_empty() {
+            self.rules_of_the_rest(&schema, tree);
             return None;
         }
         fill(&schema, &mut tree, schema.root());
@@ -169,6 +207,24 @@ impl Loading {
         let effective = tree.to_json_as_written();
         let sources = std::mem::take(&mut self.sources);
         Some(Loaded { config, effective, notes, tree, sources, targets: names })
+    }
+
+    /// Rules between values hold for what is right as well, and are told together with what is wrong: a value with a
+    /// problem is left out, and its default, or something that does no harm, stands in.
+    fn rules_of_the_rest(&mut self, schema: &Schema, mut tree: Node) {
+        let wrong: Vec<String> = self.problems.iter().map(|problem| problem.path.clone()).collect();
+        wrong.iter().for_each(|path| leave_out(&mut tree, path));
+        fill(schema, &mut tree, schema.root());
+        tree.remove("targets");
+        let mut json = tree.to_json();
+        stand_in(&mut json, &harmless());
+        let Ok(config) = serde_json::from_value::<Config>(json) else { return };
+        for (path, problem) in rule::check(&config).conflicts {
+            let written = |path: &str| tree.at(path.split('.')).is_some_and(|node| node.layer != Layer::Default);
+            if path.split('|').any(written) {
+                self.at_path(&tree, &path, problem);
+            }
+        }
     }
 
     fn read(&mut self, name: &str, text: &str) -> Option<Node> {

@@ -20,6 +20,7 @@ pub fn check(config: &Config) -> Rules {
     rules.folds(&config.training);
     rules.columns(config);
     rules.paths(config);
+    rules.held_out(config);
     rules.csv(config);
     rules.gates(config);
     rules.steps(config);
@@ -88,6 +89,23 @@ impl Rules {
             let problem = Problem::new(Code::Conflict, "the test rows are the training rows")
                 .expected("rows that the model does not learn from, or no `test_path`");
             self.refuse("data.test_path", problem);
+        }
+    }
+
+    /// Some rows must be left to judge the model on, and some to choose a threshold on.
+    fn held_out(&mut self, config: &Config) {
+        let training = &config.training;
+        if config.data.validation_split.get() > 0.0 {
+            return;
+        }
+        if config.data.test_path.is_none() {
+            let problem = Problem::new(Code::Conflict, "no rows are left to judge the model on")
+                .expected("a part above 0, or a `test_path`");
+            self.refuse("data.validation_split", problem);
+        } else if training.decision_threshold.is_some() && training.cv_folds == 0 {
+            let problem = Problem::new(Code::Conflict, "no rows are left to choose a threshold on")
+                .expected("`data.validation_split` or `training.cv_folds` above 0");
+            self.refuse("training.decision_threshold", problem);
         }
     }
 

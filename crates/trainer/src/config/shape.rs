@@ -80,7 +80,7 @@ pub struct Data {
     /// Test rows; without them the validation part is reported and gated.
     #[serde(default)]
     pub test_path: Option<String>,
-    /// Part of the training rows that is held out, stratified by class.
+    /// Part of the training rows that is held out, stratified by class; 0 where test rows are judged and none are needed.
     #[serde(default)]
     pub validation_split: Fraction,
     /// Column to predict.
@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Expectations {
     }
 }
 
-/// A number between 0 and 1, both excluded.
+/// A part: at least 0, and below 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Fraction(f64);
@@ -162,7 +162,7 @@ impl JsonSchema for Fraction {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0 })
+        json_schema!({ "type": "number", "minimum": 0.0, "exclusiveMaximum": 1.0 })
     }
 }
 
@@ -170,8 +170,8 @@ impl TryFrom<f64> for Fraction {
     type Error = String;
 
     fn try_from(number: f64) -> Result<Self, String> {
-        let inside = number > 0.0 && number < 1.0;
-        if inside { Ok(Self(number)) } else { Err(format!("expected a number between 0 and 1, found {number}")) }
+        let inside = (0.0..1.0).contains(&number);
+        if inside { Ok(Self(number)) } else { Err(format!("expected at least 0 and below 1, found {number}")) }
     }
 }
 

@@ -1,11 +1,12 @@
 use ndarray::Array2;
 use trainer_models::learn::dummy::Dummy;
-use trainer_models::{Importance, Model, OutOfBag, permutation_importance};
+use trainer_models::{Importance, Model, OutOfBag, Round, permutation_importance};
 use trainer_quality::{Bootstrap, FlatMetrics, FoldSummary, METRICS, evaluate, judge, measure};
 
 use super::part::{Part, Truth};
-use super::{Outcome, Parts, Predicted, Setting};
+use super::{Outcome, Parts, Predicted, Setting, Watch};
 use crate::config::Config;
+use crate::interrupt;
 
 /// Rows that permutation importance looks at: more make it slower, and hardly steadier.
 const PERMUTATION_ROWS: usize = 1_000;
@@ -19,6 +20,7 @@ pub struct Judgement<'a> {
     pub model: Model,
     pub out_of_bag: Option<OutOfBag>,
     pub folds: Option<FoldSummary>,
+    pub watch: &'a dyn Watch,
 }
 
 impl Judgement<'_> {
@@ -80,6 +82,7 @@ impl Judgement<'_> {
     }
 
     fn predict(&self, part: &Part) -> anyhow::Result<(Predicted, Truth)> {
+        interrupt::check()?;
         let proba = self.model.predict(&part.data.matrix, self.setting.device)?;
         Ok((Predicted::new(&self.model, proba, self.setting.averaging), part.all_truth()))
     }
@@ -111,7 +114,11 @@ impl Judgement<'_> {
             if area.is_nan() { (accuracy.compute)(&scores) } else { area }
         };
         let device = setting.device;
-        Ok(permutation_importance(&self.model, &matrix, device, PERMUTATION_REPEATS, setting.seed, &score)?)
+        let on_round = |round: &Round| {
+            self.watch.step(round.done.into(), round.total.into());
+            self.watch.flow()
+        };
+        Ok(permutation_importance(&self.model, &matrix, device, PERMUTATION_REPEATS, setting.seed, &score, &on_round)?)
     }
 }
 

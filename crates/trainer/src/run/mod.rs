@@ -169,7 +169,7 @@ pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Wat
     };
     model.decision = choose_decision(&setting, training.decision_threshold.as_ref(), &model, unseen)?;
     let folds = out_of_fold.map(|folds| folds.summary(&setting, &model, &parts.train));
-    let mut outcome = Judgement { setting: &setting, config, model, out_of_bag, folds }.outcome(parts)?;
+    let mut outcome = Judgement { setting: &setting, config, model, out_of_bag, folds, watch }.outcome(parts)?;
     warnings.append(&mut outcome.warnings);
     Ok(Outcome { warnings, ..outcome })
 }
