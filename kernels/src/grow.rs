@@ -11,7 +11,7 @@ use crate::frontier::grow_best_first;
 use crate::impurity::{Criterion, Decrease};
 use crate::permutation::{Permutation, mix};
 use crate::philox::{Purpose, philox};
-use crate::records::Records;
+use crate::records::{Bins, Records};
 use crate::scan::{Chosen, NodeRows, Rules, Scratch, best_split};
 use crate::tally::{AHEAD, Counts, Pair, Tally, View, Weights, prefetch};
 use crate::tree::{Node, Tree, partition};
@@ -129,12 +129,14 @@ pub struct Grower<'a, T: Tally> {
     weights: &'a [u32],
     /// The tree's weight.
     root_weight: u64,
+    has_levels: bool,
 }
 
 impl<'a, T: Tally + 'static> Grower<'a, T> {
     fn new(forest: &'a Forest<'a>, tree: u32, tally: T, multipliers: &[u32], weights: &'a [u32]) -> Self {
         let multipliers = (0..forest.classes).map(|class| multipliers.get(class).map_or(1, |&by| by.into())).collect();
-        Self { forest, tree, tally, multipliers, weights, root_weight: 0 }
+        let has_levels = forest.records.bins().iter().any(|bins| matches!(bins, Bins::Category { .. }));
+        Self { forest, tree, tally, multipliers, weights, root_weight: 0, has_levels }
     }
 
     fn tree(mut self, counts: &[u8]) -> Tree {
@@ -247,7 +249,8 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         if at.depth >= forest.max_depth || at.count < forest.min_split || at.count < 2 * forest.min_leaf || is_pure {
             return None;
         }
-        let chosen = self.search(NodeRows { view, rows, weights, count: at.count }, at.path)?;
+        let level_key = if self.has_levels { self.random(at.path, Purpose::Levels)[0] } else { 0 };
+        let chosen = self.search(NodeRows { view, rows, weights, count: at.count, level_key }, at.path)?;
         let scale = |side: &mut dyn Iterator<Item = u64>| -> Vec<u64> {
             side.zip(&self.multipliers).map(|(weight, by)| weight * by).collect()
         };
@@ -257,6 +260,11 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         decrease.reaches(forest.min_decrease, self.root_weight).then_some((chosen, decrease))
     }
 
+    /// The random words of a node.
+    fn random(&self, path: u32, purpose: Purpose) -> [u32; 4] {
+        philox(self.forest.seed, 0, self.tree, path, purpose)
+    }
+
     /// Looks at `max_features` features in the node's own random order, and at further ones until one can split it.
     fn search(&self, node: NodeRows<'_>, path: u32) -> Option<Chosen> {
         let forest = self.forest;
@@ -264,7 +272,7 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         let rules =
             Rules { criterion: forest.criterion, min_leaf: forest.min_leaf, multipliers: &self.multipliers, bins };
         let all = bins.len() as u32;
-        let order = Permutation::new(all, philox(forest.seed, 0, self.tree, path, Purpose::Features));
+        let order = Permutation::new(all, self.random(path, Purpose::Features));
         with_scratch(|scratch: &mut Scratch<T>| {
             let mut looked_at = 0;
             let mut features = Vec::with_capacity(forest.max_features as usize);

@@ -16,6 +16,8 @@ pub enum Purpose {
     BinSample = 3,
     /// The order of rows when a feature is permuted.
     Permutation = 4,
+    /// The order of a category's levels in a node.
+    Levels = 5,
 }
 
 fn key(seed: u64) -> [u32; 2] {

@@ -12,7 +12,7 @@ use crate::impurity::{Criterion, Decrease, Score};
 use crate::permutation::{Permutation, mix};
 use crate::philox::{Purpose, philox};
 use crate::records::{Bins, Records};
-use crate::scan::Cut;
+use crate::scan::{Cut, MIN_LEVEL_SAMPLES};
 use crate::tree::{Node, Tree};
 
 /// One row of one tree: its bins, class, draws and weight.
@@ -33,22 +33,30 @@ fn sums(rows: &[Row<'_>], classes: usize) -> (Vec<u64>, u64) {
 }
 
 /// Every candidate of one feature, in the order of the tie rule.
-fn candidates(forest: &Forest<'_>, rows: &[Row<'_>], feature: u32) -> Vec<Candidate> {
+fn candidates(forest: &Forest<'_>, rows: &[Row<'_>], feature: u32, level_key: u32) -> Vec<Candidate> {
     let bin = |row: &Row<'_>| row.0[feature as usize];
     let is_category = matches!(forest.records.bins()[feature as usize], Bins::Category { .. });
     let present: BTreeSet<u8> = rows.iter().map(bin).filter(|&bin| bin != MISSING).collect();
     let mut order: Vec<u8> = present.into_iter().collect();
+    let all = sums(rows, forest.classes).0;
+    let class = if all.len() == 2 { 1 } else { (0..all.len()).rev().max_by_key(|&class| all[class]).unwrap() };
+    let levels = forest.records.bins()[feature as usize].len() as u8;
+    // Share of the class as a fraction, then the random rank.
+    let place = |level: u8| {
+        let of_level: Vec<Row<'_>> = rows.iter().copied().filter(|row| bin(row) == level).collect();
+        let (own, count) = sums(&of_level, all.len());
+        let of = if count >= MIN_LEVEL_SAMPLES { &own } else { &all };
+        let rank = mix(level_key ^ mix(feature << 8 | u32::from(level)));
+        ((of[class], of.iter().sum::<u64>().max(1)), rank, level)
+    };
+    let before = |a: u8, b: u8| {
+        let ((a_part, a_sum), a_rank, _) = place(a);
+        let ((b_part, b_sum), b_rank, _) = place(b);
+        let cross = |x: u64, y: u64| u128::from(x) * u128::from(y);
+        cross(a_part, b_sum).cmp(&cross(b_part, a_sum)).then(a_rank.cmp(&b_rank)).then(a.cmp(&b))
+    };
     if is_category {
-        let all = sums(rows, forest.classes).0;
-        let heaviest = (0..all.len()).rev().max_by_key(|&class| all[class]).unwrap();
-        let class = if all.len() == 2 { 1 } else { heaviest };
-        order.sort_by(|&a, &b| {
-            let part =
-                |level| sums(&rows.iter().copied().filter(|row| bin(row) == level).collect::<Vec<_>>(), all.len()).0;
-            let (a_sums, b_sums) = (part(a), part(b));
-            let cross = |x: &[u64], y: &[u64]| u128::from(x[class]) * u128::from(y.iter().sum::<u64>().max(1));
-            cross(&a_sums, &b_sums).cmp(&cross(&b_sums, &a_sums)).then(a.cmp(&b))
-        });
+        order.sort_by(|&a, &b| before(a, b));
     }
     let mut found = Vec::new();
     for missing_left in [false, true] {
@@ -68,16 +76,20 @@ fn candidates(forest: &Forest<'_>, rows: &[Row<'_>], feature: u32) -> Vec<Candid
             }
             let cut = if is_category {
                 let mut bits = [0; 4];
-                left_bins.iter().for_each(|&level| bits[level as usize / 64] |= 1 << (level % 64));
+                let last = left_bins[length - 1];
+                let inside = (0..levels).filter(|&level| before(level, last).is_le());
+                inside.for_each(|level| bits[level as usize / 64] |= 1 << (level % 64));
                 Cut::Set(bits)
             } else {
                 let last = u32::from(order[length - 1]);
                 Cut::UpTo(order.get(length).map_or(254, |&next| ((last + u32::from(next) - 1) / 2) as u8))
             };
+            let unseen = !rows.iter().any(|row| bin(row) == MISSING);
+            let to = if unseen { 2 * left_count >= left_count + right_count } else { missing_left };
             found.push(Candidate {
                 score: Score::of(forest.criterion, &left, &right),
                 rank: (feature, missing_left, length),
-                node: Node { left: 0, feature, cut, missing_left, decrease: 0.0 },
+                node: Node { left: 0, feature, cut, missing_left: to, decrease: 0.0 },
                 decrease: Decrease::of(forest.criterion, &left, &right),
             });
         }
@@ -88,10 +100,11 @@ fn candidates(forest: &Forest<'_>, rows: &[Row<'_>], feature: u32) -> Vec<Candid
 fn best(forest: &Forest<'_>, tree: u32, rows: &[Row<'_>], path: u32) -> Option<Candidate> {
     let all = forest.records.bins().len() as u32;
     let order = Permutation::new(all, philox(forest.seed, 0, tree, path, Purpose::Features));
+    let level_key = philox(forest.seed, 0, tree, path, Purpose::Levels)[0];
     let features: Vec<u32> = (0..all).map(|k| order.at(k)).collect();
     let (first, further) = features.split_at(forest.max_features.min(all) as usize);
     std::iter::once(first).chain(further.chunks(1)).find_map(|features| {
-        features.iter().flat_map(|&feature| candidates(forest, rows, feature)).reduce(|best, next| {
+        features.iter().flat_map(|&feature| candidates(forest, rows, feature, level_key)).reduce(|best, next| {
             let order = next.score.compare(&best.score);
             if order.is_gt() || order.is_eq() && next.rank < best.rank { next } else { best }
         })

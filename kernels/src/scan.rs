@@ -1,16 +1,22 @@
 //! The best split of a node: every feature's candidates compared exactly, ties broken by a fixed rule.
 //!
-//! A candidate sends the first bins of an order to the left. The order of a number's bins is their own; a category's
+//! A candidate sends the first bins of an order to the left. The order of a number's bins is their own. A category's
 //! levels are ordered by the share of one class (the second of two; of more, the node's heaviest), which for two classes
-//! makes the best prefix the best of all subsets (Breiman et al. 1984, theorem 4.5). Where the node has missing values,
-//! every candidate is tried with them on the right, then on the left, and missing values against all others.
+//! makes the best prefix the best of all subsets (Breiman et al. 1984, theorem 4.5). But of a level with few samples in
+//! the node the share is chance, and choosing by it learns the rows by heart: such levels, and those that the node does
+//! not have, count as having the node's own share. Equal shares stand in a random order, each node's own.
+//! Where the node has missing values, every candidate is tried with them on the right, then on the left, and missing
+//! values against all others; where it has none, they go where most samples go.
 //!
 //! Of equal splits the one with the lower feature wins, then missing values on the right, then the shorter prefix.
+
+use std::cmp::{Ordering, Reverse};
 
 use crate::bootstrap::{Entry, draws_of, row_of};
 use crate::cuts::MISSING;
 use crate::impurity::{Criterion, NEAR, Score, estimate, is_near};
 use crate::pairs::{EXACT_IN_F64, Prefixes};
+use crate::permutation::mix;
 use crate::records::Bins;
 use crate::tally::{BINS, Tally, View, accumulate};
 
@@ -23,6 +29,8 @@ pub struct NodeRows<'a> {
     pub weights: &'a [u64],
     /// Number of samples.
     pub count: u64,
+    /// Names the node's random order of levels.
+    pub level_key: u32,
 }
 
 /// What holds for all nodes of a tree.
@@ -68,6 +76,9 @@ pub struct Chosen {
     pub left_count: u64,
 }
 
+/// A level with fewer samples in a node has no share of its own there (LightGBM's `min_data_per_group`).
+pub const MIN_LEVEL_SAMPLES: u64 = 100;
+
 /// Nodes of fewer rows are summed bin by bin instead of in whole histograms.
 const FEW_ROWS: usize = 160;
 
@@ -86,6 +97,8 @@ struct Buffers {
     missing: Vec<u64>,
     /// The bins that occur, in the order of the candidates.
     order: Vec<u8>,
+    /// Where each level stands.
+    places: Vec<LevelPlace>,
     pairs: Vec<u64>,
     prefixes: Prefixes,
     /// For each feature one bit a bin.
@@ -196,7 +209,7 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
     /// All candidates, over the bins that `buffers.order` lists in their own order.
     fn few(&mut self, buffers: &mut Buffers) {
         if self.is_category() {
-            self.order_by_share(buffers);
+            self.order_levels(buffers);
         }
         match self.as_pairs() {
             Some(pairs) => {
@@ -235,30 +248,46 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
         if plain && self.node.count < EXACT_IN_F64 { self.tally.as_pairs(self.slots) } else { None }
     }
 
-    /// Orders the levels by the share of one class, exactly; equal shares by level.
-    fn order_by_share(&self, buffers: &mut Buffers) {
+    /// Orders the levels: see the top of this file.
+    fn order_levels(&self, buffers: &mut Buffers) {
+        let Buffers { order, places, left, .. } = buffers;
+        self.place_levels(order, places, left);
+        order.sort_unstable_by(|&a, &b| places[a as usize].compare(&places[b as usize]));
+    }
+
+    /// Where each level stands in the order, those that do not occur too.
+    fn place_levels(&self, order: &[u8], places: &mut Vec<LevelPlace>, sums: &mut Vec<u64>) {
         let (weights, multipliers) = (self.node.weights, self.rules.multipliers);
-        let class = if weights.len() == 2 {
-            1
-        } else {
-            let heaviest = (0..weights.len()).max_by_key(|&c| (weights[c] * multipliers[c], std::cmp::Reverse(c)));
-            heaviest.unwrap_or(0)
+        let heaviest = || (0..weights.len()).max_by_key(|&c| (weights[c] * multipliers[c], Reverse(c))).unwrap_or(0);
+        let class = if weights.len() == 2 { 1 } else { heaviest() };
+        // A level that weighs nothing has a share of 0.
+        let share = |sums: &[u64]| {
+            let sum: u64 = sums.iter().zip(multipliers).map(|(weight, by)| weight * by).sum();
+            (sums[class] * multipliers[class], sum.max(1))
         };
-        let mut shares = [(0u64, 0u64); BINS];
-        let sums = &mut buffers.left;
-        for &bin in &buffers.order {
+        let own = share(weights);
+        let levels = self.rules.bins[self.feature as usize].len();
+        places.clear();
+        places.extend((0..levels).map(|level| LevelPlace::new(own, self.node.level_key, self.feature, level)));
+        for &bin in order {
             sums.clear();
             sums.resize(weights.len(), 0);
-            self.tally.read(self.slots_of(bin), sums);
-            let sum: u64 = sums.iter().zip(multipliers).map(|(weight, by)| weight * by).sum();
-            // A level that weighs nothing has a share of 0.
-            shares[bin as usize] = (sums[class] * multipliers[class], sum.max(1));
+            if self.tally.read(self.slots_of(bin), sums) >= MIN_LEVEL_SAMPLES {
+                places[bin as usize].share = share(sums);
+            }
         }
-        // Sums are below 2^31, so their products are below 2^62.
-        buffers.order.sort_unstable_by(|&a, &b| {
-            let ((a_part, a_sum), (b_part, b_sum)) = (shares[a as usize], shares[b as usize]);
-            (a_part * b_sum).cmp(&(b_part * a_sum)).then(a.cmp(&b))
-        });
+    }
+
+    /// The first levels of the order, and those that do not occur and would stand among them.
+    fn set_of(&self, order: &[u8], length: usize, places: &[LevelPlace]) -> Cut {
+        let last = &places[order[length - 1] as usize];
+        let mut bits = [0; 4];
+        for (level, place) in places.iter().enumerate() {
+            if place.compare(last).is_le() {
+                bits[level / 64] |= 1 << (level % 64);
+            }
+        }
+        Cut::Set(bits)
     }
 
     /// Every candidate, one by one.
@@ -319,7 +348,7 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
     /// Takes the candidate if it is the best yet: the first `length` bins of the order on the left, which hold `count`
     /// samples and weigh `left`, before the multipliers.
     fn offer(&mut self, length: usize, count: u64, missing_left: bool, left: &[u64], buffers: &mut Buffers) {
-        let Buffers { right, scaled, order, .. } = buffers;
+        let Buffers { right, scaled, order, places, .. } = buffers;
         let multipliers = self.rules.multipliers;
         right.clear();
         right.extend(self.node.weights.iter().zip(left).zip(multipliers).map(|((all, left), by)| (all - left) * by));
@@ -341,7 +370,10 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
                 return;
             }
         }
-        let cut = if self.is_category() { set_of(&order[..length]) } else { self.middle(order, length) };
+        let cut = if self.is_category() { self.set_of(order, length, places) } else { self.middle(order, length) };
+        // Missing values that the node has not seen go where most samples go.
+        let unseen = self.slots_of(MISSING).iter().all(|slot| *slot == T::Slot::default());
+        let missing_left = if unseen { 2 * count >= self.node.count } else { missing_left };
         let chosen = Chosen { feature: self.feature, cut, missing_left, left: left.to_vec(), left_count: count };
         *self.best = Some(Best { estimate, score, rank, chosen });
     }
@@ -358,10 +390,21 @@ impl<'a, T: Tally> Scan<'a, '_, T> {
     }
 }
 
-fn set_of(levels: &[u8]) -> Cut {
-    let mut bits = [0; 4];
-    for &level in levels {
-        bits[level as usize / 64] |= 1 << (level % 64);
+/// Where a level stands in the order of its feature's levels.
+struct LevelPlace {
+    /// Weight of the class that orders, and of all classes: below 2^31, so that products are below 2^62.
+    share: (u64, u64),
+    rank: u32,
+    level: u32,
+}
+
+impl LevelPlace {
+    fn new(share: (u64, u64), key: u32, feature: u32, level: u32) -> Self {
+        Self { share, rank: mix(key ^ mix(feature << 8 | level)), level }
     }
-    Cut::Set(bits)
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let ((part, sum), (other_part, other_sum)) = (self.share, other.share);
+        (part * other_sum).cmp(&(other_part * sum)).then((self.rank, self.level).cmp(&(other.rank, other.level)))
+    }
 }
