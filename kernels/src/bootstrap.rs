@@ -13,7 +13,7 @@ const MAX_DRAWS: u8 = 15;
 /// The row that an entry is about.
 #[inline(always)]
 pub fn row_of(entry: Entry) -> u32 {
-    entry & (1 << ROW_BITS) - 1
+    entry & ((1 << ROW_BITS) - 1)
 }
 
 /// How often it was drawn.

@@ -25,7 +25,7 @@ pub fn find_cuts(mut sample: Vec<f32>, max_bins: u32) -> Vec<f32> {
 }
 
 /// Sorts by value, without comparisons: three passes over eleven bits each of a key in the order of the numbers.
-fn sort(values: &mut Vec<f32>) {
+fn sort(values: &mut [f32]) {
     const BITS: u32 = 11;
     const RADIX: usize = 1 << BITS;
     if values.len() < RADIX {

@@ -28,7 +28,7 @@ fn log2(n: u64) -> u64 {
     let (index, rest) = ((n >> shift) as usize, n & ((1 << shift) - 1));
     let low = u64::from(table[index]);
     let high = table.get(index + 1).map_or(u64::from(TABLE_BITS) << FRACTION_BITS, |&entry| u64::from(entry));
-    low + ((high - low) * rest >> shift) + (u64::from(shift) << FRACTION_BITS)
+    low + (((high - low) * rest) >> shift) + (u64::from(shift) << FRACTION_BITS)
 }
 
 fn table() -> &'static [u32] {
@@ -44,7 +44,7 @@ fn exact_log2(n: u64) -> u32 {
     let mut mantissa = u128::from(n) << (62 - whole);
     let mut log = whole;
     for _ in 0..FRACTION_BITS {
-        mantissa = mantissa * mantissa >> 62;
+        mantissa = (mantissa * mantissa) >> 62;
         log <<= 1;
         if mantissa >> 63 != 0 {
             log |= 1;

@@ -75,7 +75,7 @@ mod tests {
             missing in (0u64..5, 0u64..5),
             min_leaf in 1u64..20,
         ) {
-            let pair = |(zeros, ones): (u64, u64)| zeros + ones | ones << 32;
+            let pair = |(zeros, ones): (u64, u64)| (zeros + ones) | (ones << 32);
             let weights = bins.iter().fold([missing.0, missing.1], |sum, bin| [sum[0] + bin.0, sum[1] + bin.1]);
             let pairs: Vec<u64> = bins.iter().copied().map(pair).collect();
             let mut prefixes = Prefixes::default();

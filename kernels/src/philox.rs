@@ -153,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn scaling_is_the_wide_product(high: u32, low: u32, below in 1u32..) {
-            let wide = (u128::from(high) << 32 | u128::from(low)) * u128::from(below) >> 64;
+            let wide = ((u128::from(high) << 32 | u128::from(low)) * u128::from(below)) >> 64;
             prop_assert_eq!(u128::from(scale(high, low, below)), wide);
         }
     }

@@ -181,10 +181,10 @@ fn accumulate_for<T: Tally, const N: usize>(
         let record = view.record(entry);
         let class = record[view.stride - 1];
         let weight = if view.weights.is_empty() { 0 } else { view.weights[row_of(entry) as usize] };
-        for k in 0..N {
+        for (k, &offset) in offsets.iter().enumerate() {
             // SAFETY: `record` is `stride` bytes long and each offset is below it; a byte is below `BINS`, so the slots
             // of the bin lie in the k-th of the `N` histograms that the assertion above counted.
-            let bin = unsafe { *record.get_unchecked(offsets[k]) };
+            let bin = unsafe { *record.get_unchecked(offset) };
             let first = k * each + bin as usize * width;
             let bin_slots = unsafe { slots.get_unchecked_mut(first..first + width) };
             tally.add(bin_slots, class, draws_of(entry), weight);

@@ -79,8 +79,9 @@ impl Tree {
         // The subtree's root takes the leaf's place; its other nodes move up by one less than what is here.
         let shift = self.nodes.len() as u32 - 1;
         let moved = |node: &Node| Node { left: if node.left == 0 { 0 } else { node.left + shift }, ..*node };
-        self.nodes[at] = moved(&subtree.nodes[0]);
-        self.nodes.extend(subtree.nodes[1..].iter().map(moved));
+        let mut nodes = subtree.nodes.iter().map(moved);
+        self.nodes[at] = nodes.next().expect("a subtree has a root");
+        self.nodes.extend(nodes);
         self.weights.extend_from_slice(&subtree.weights[classes..]);
     }
 }

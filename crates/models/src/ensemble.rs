@@ -20,6 +20,9 @@ pub struct Ensemble {
     pub values: Vec<u32>,
 }
 
+/// Gives, for a feature, the columns that are tried in its place, one call for each.
+pub type ColumnChanges<'a> = dyn Fn(usize, &mut dyn FnMut(&[f32])) + Sync + 'a;
+
 /// A node of a tree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Node {
@@ -98,7 +101,7 @@ impl Ensemble {
     pub fn predict_changed(
         &self,
         x: ArrayView2<'_, f32>,
-        change: &(dyn Fn(usize, &mut dyn FnMut(&[f32])) + Sync),
+        change: &ColumnChanges<'_>,
         score: &(dyn Fn(&Array2<f32>) -> f64 + Sync),
     ) -> (f64, Vec<Vec<f64>>) {
         let nodes = self.steps();

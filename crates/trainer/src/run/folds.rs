@@ -81,7 +81,7 @@ fn predict_fold(
     let table = part.table.take(train);
     let truth = part.truth(train);
     let (plan, _) = trainer_features::fit(&table, Some(&truth.y), spec)?;
-    let data = part.dataset(plan.apply(&table, setting.device)?.matrix, truth);
+    let data = truth.with(plan.apply(&table, setting.device)?.matrix);
     let model = setting.fit(&data, &on_round)?.model;
     let matrix = plan.apply(&part.table.take(held_out), setting.device)?.matrix;
     Ok(model.predict(&matrix, setting.device)?)

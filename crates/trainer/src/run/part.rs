@@ -30,13 +30,17 @@ impl Truth {
             classes: self.classes.clone(),
         }
     }
+
+    /// With the features of the same rows.
+    pub fn with(self, matrix: Matrix) -> Dataset {
+        Dataset { matrix, y: self.y, weight: self.weight, classes: self.classes }
+    }
 }
 
 impl Part {
     /// Rows with their features.
     pub fn new(table: Table, matrix: Matrix, truth: Truth) -> Self {
-        let Truth { y, weight, classes } = truth;
-        Self { table, data: Dataset { matrix, y, weight, classes } }
+        Self { table, data: truth.with(matrix) }
     }
 
     /// The shape of a matrix of probabilities for it: rows, classes.
@@ -53,12 +57,6 @@ impl Part {
     pub fn all_truth(&self) -> Truth {
         let Dataset { y, weight, classes, .. } = &self.data;
         Truth { y: y.clone(), weight: weight.clone(), classes: classes.clone() }
-    }
-
-    /// A data set of some of its rows, whose features are known.
-    pub fn dataset(&self, matrix: Matrix, truth: Truth) -> Dataset {
-        let Truth { y, weight, classes } = truth;
-        Dataset { matrix, y, weight, classes }
     }
 }
 
