@@ -47,7 +47,7 @@ def config(folder, trees, depth, seed):
     """The config that `trainer fit` takes for the same task."""
     path = folder / "config.yaml"
     path.write_text(f"""project: {{name: race}}
-data: {{source: {folder}, train_path: train.parquet, test_path: test.parquet, validation_split: 0.001}}
+data: {{source: {folder}, train_path: train.parquet, test_path: test.parquet, validation_split: 0}}
 model:
   type: random_forest
   params: {{n_estimators: {trees}, max_depth: {depth}, max_features: sqrt, random_state: {seed}}}
