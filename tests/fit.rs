@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 use trainer_data::{ReadOptions, Table, read_local};
-use trainer_testkit::{Outcome, Program, repository, scratch};
+use trainer_testkit::{Outcome, Program, repository, scratch, shared};
 
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 
@@ -264,4 +264,27 @@ fn a_full_disk_is_an_error_with_the_path_and_leaves_nothing() {
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("model.safetensors") && outcome.stderr.contains("too large"), "{}", outcome.stderr);
     assert!(run_folders(&dir).is_empty(), "{:?}", run_folders(&dir));
+}
+
+/// No model that we know passes the sample's gates on `telco_churn`; on `mlc_churn` nearly every one does.
+#[test]
+fn gates_tell_an_easy_set_from_a_hard_one() {
+    let Some(data) = shared("data") else { return };
+    for (name, target, id, code) in [("telco_churn", "Churn", "customerID", 4), ("mlc_churn", "churn", "none", 0)] {
+        let dir = scratch();
+        let text = format!(
+            "project: {{name: {name}}}
+data: {{source: {}, train_path: {name}.parquet, target: {target}}}
+features: {{entity: {id}}}
+model: {{type: random_forest, params: {{n_estimators: 200, max_depth: 10, random_state: 42}}}}
+quality_gates: {{accuracy: 0.85, precision: 0.80, recall: 0.75}}
+",
+            data.display()
+        );
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, text.replace("features: {entity: none}\n", "")).unwrap();
+        let (run, told) = fit(&dir, &path, code);
+        assert_eq!(told["gates"]["passed"], code == 0, "{name}: {:#}", told["gates"]);
+        assert!(run.join("report.html").exists());
+    }
 }
