@@ -1,6 +1,6 @@
-//! A keyed permutation of `0..n` of which each place is computed alone, without memory: a Feistel network over the next
-//! power of two, walked until it falls into the range (Black and Rogaway, "Ciphers with arbitrary finite domains",
-//! CT-RSA 2002).
+//! A keyed permutation of `0..n` of which each place is computed alone, without memory: a Feistel network over pairs
+//! `(left, right)` of numbers below `a` and `b`, `a * b` just above `n`, walked until it falls into the range (Black and
+//! Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
 
 /// Each round mixes both halves.
 const ROUNDS: u32 = 4;
@@ -9,16 +9,17 @@ const ROUNDS: u32 = 4;
 #[derive(Debug, Clone, Copy)]
 pub struct Permutation {
     n: u32,
-    left_bits: u32,
-    right_bits: u32,
+    /// Sizes of the two halves.
+    a: u32,
+    b: u32,
     key: [u32; 4],
 }
 
 impl Permutation {
     /// The permutation of `0..n` that `key` names.
     pub fn new(n: u32, key: [u32; 4]) -> Self {
-        let bits = 32 - n.saturating_sub(1).leading_zeros();
-        Self { n, left_bits: bits / 2, right_bits: bits - bits / 2, key }
+        let a = n.isqrt().max(1);
+        Self { n, a, b: n.div_ceil(a).max(1), key }
     }
 
     /// What stands at place `k < n`.
@@ -32,15 +33,22 @@ impl Permutation {
     }
 
     fn step(&self, value: u32) -> u32 {
-        let (mut left, mut right) = (value >> self.right_bits, value & ((1 << self.right_bits) - 1));
+        let (mut left, mut right) = (value / self.b, value % self.b);
         for round in 0..ROUNDS {
             let key =
                 |half: u32| self.key[(2 * round + half) as usize % 4].wrapping_add(round.wrapping_mul(0x9E37_79B9));
-            left ^= mix(right ^ key(0)) & ((1 << self.left_bits) - 1);
-            right ^= mix(left ^ key(1)) & ((1 << self.right_bits) - 1);
+            left = turn(left, mix(right ^ key(0)), self.a);
+            right = turn(right, mix(left ^ key(1)), self.b);
         }
-        left << self.right_bits | right
+        left * self.b + right
     }
+}
+
+/// `value` moved on by a random part of `size`, round the circle.
+fn turn(value: u32, random: u32, size: u32) -> u32 {
+    let by = ((u64::from(random) * u64::from(size)) >> 32) as u32;
+    let moved = value + by;
+    if moved >= size { moved - size } else { moved }
 }
 
 /// The finalizer of MurmurHash3 (32 bit): every bit of the input moves every bit of the output.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::traverse::{ABREAST, Steps, walk, walk_from};
+use crate::traverse::{ABREAST, Steps, first_asking, walk, walk_from};
 
 /// Rows that were walked down all trees once.
 pub struct Walked<'a> {
@@ -48,29 +48,63 @@ impl<'a> Walked<'a> {
         &self.sums
     }
 
-    /// The same as if the cells of `feature` were `values`.
-    pub fn sums_with(&self, feature: usize, values: &[f32]) -> Array2<u64> {
+    /// What a change of one feature's cells would touch.
+    pub fn changing(&self, feature: usize) -> Changing<'_> {
         let rows = self.sums.nrows();
-        let mut cells = self.cells.clone();
-        for (row, &value) in values.iter().enumerate() {
-            cells[row * self.features + feature] = value;
-        }
         let words = self.features.div_ceil(64);
-        let mut sums = self.sums.clone();
-        let mut again = Vec::with_capacity(rows);
+        let mut touched = Vec::new();
+        let mut ends = Vec::with_capacity(self.steps.roots.len());
         for (tree, &root) in self.steps.roots.iter().enumerate() {
-            let asked = |row: &usize| self.asked[(tree * rows + row) * words + feature / 64] >> (feature % 64) & 1 == 1;
-            again.clear();
-            again.extend((0..rows).filter(asked));
-            for group in again.chunks(ABREAST) {
-                // A short group walks its last row several times.
-                let at: [usize; ABREAST] = std::array::from_fn(|i| group[i.min(group.len() - 1)] * self.features);
-                let leaves = walk(&cells, at, self.steps, root);
-                for (&row, leaf) in group.iter().zip(leaves) {
-                    subtract(&mut sums, row, self.steps, self.leaves[tree * rows + row]);
-                    add(&mut sums, row, self.steps, leaf);
+            for row in 0..rows {
+                let asked = self.asked[(tree * rows + row) * words + feature / 64];
+                if asked >> (feature % 64) & 1 == 1 {
+                    let cells = &self.cells[row * self.features..][..self.features];
+                    touched.push((row as u32, first_asking(cells, self.steps, root, feature)));
                 }
             }
+            ends.push(touched.len());
+        }
+        Changing { walked: self, feature, touched, ends }
+    }
+}
+
+/// The ways that ask for one feature.
+pub struct Changing<'a> {
+    walked: &'a Walked<'a>,
+    feature: usize,
+    /// Tree after tree: the rows whose way asks for the feature, and the node that is the first to ask.
+    touched: Vec<(u32, u32)>,
+    /// Where each tree's rows end.
+    ends: Vec<usize>,
+}
+
+impl Changing<'_> {
+    /// The sums as if the feature's cells were `values`.
+    pub fn sums(&self, values: &[f32]) -> Array2<u64> {
+        let Walked { steps, features, leaves, .. } = self.walked;
+        let (steps, features) = (*steps, *features);
+        let rows = values.len();
+        let mut cells = self.walked.cells.clone();
+        for (row, &value) in values.iter().enumerate() {
+            cells[row * features + self.feature] = value;
+        }
+        let mut sums = self.walked.sums.clone();
+        let mut start = 0;
+        for (tree, &end) in self.ends.iter().enumerate() {
+            for group in self.touched[start..end].chunks(ABREAST) {
+                // A short group walks its last row several times.
+                let of = |i: usize| group[i.min(group.len() - 1)];
+                let at = std::array::from_fn(|i| of(i).0 as usize * features);
+                let found = walk(&cells, at, steps, std::array::from_fn(|i| of(i).1));
+                for (&(row, _), leaf) in group.iter().zip(found) {
+                    let before = leaves[tree * rows + row as usize];
+                    if before != leaf {
+                        subtract(&mut sums, row as usize, steps, before);
+                        add(&mut sums, row as usize, steps, leaf);
+                    }
+                }
+            }
+            start = end;
         }
         sums
     }

@@ -80,7 +80,7 @@ pub struct Chosen {
 pub const MIN_LEVEL_SAMPLES: u64 = 100;
 
 /// Nodes of fewer rows are summed bin by bin instead of in whole histograms.
-const FEW_ROWS: usize = 160;
+const FEW_ROWS: usize = 384;
 
 /// Memory of one thread, kept from node to node.
 pub struct Scratch<T: Tally> {

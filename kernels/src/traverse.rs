@@ -80,7 +80,7 @@ fn block_sums<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>
         for (group, sums) in sums.chunks_mut(ABREAST * classes).enumerate() {
             let first = group * ABREAST;
             let at = std::array::from_fn(|i| (first + i) * features);
-            let places = walk_in::<SETS>(cells, at, steps, root);
+            let places = walk_in::<SETS>(cells, at, steps, [root; ABREAST]);
             for (place, sums) in places.iter().zip(sums.chunks_exact_mut(classes)) {
                 let value = steps.nodes[*place as usize].value as usize;
                 for (sum, &value) in sums.iter_mut().zip(&steps.values[value..value + classes]) {
@@ -91,19 +91,23 @@ fn block_sums<const SETS: bool>(cells: &[f32], features: usize, steps: Steps<'_>
     }
 }
 
-/// The leaves of the rows whose cells begin at `at`, in the tree at `root`.
-pub(crate) fn walk(cells: &[f32], at: [usize; ABREAST], steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
+/// The leaves of the rows whose cells begin at `at`, each from its own place on.
+pub(crate) fn walk(cells: &[f32], at: [usize; ABREAST], steps: Steps<'_>, places: [u32; ABREAST]) -> [u32; ABREAST] {
     if steps.sets.is_empty() {
-        walk_in::<false>(cells, at, steps, root)
+        walk_in::<false>(cells, at, steps, places)
     } else {
-        walk_in::<true>(cells, at, steps, root)
+        walk_in::<true>(cells, at, steps, places)
     }
 }
 
 /// `SETS`: whether there are splits by levels.
 #[inline(always)]
-fn walk_in<const SETS: bool>(cells: &[f32], at: [usize; ABREAST], steps: Steps<'_>, root: u32) -> [u32; ABREAST] {
-    let mut places = [root; ABREAST];
+fn walk_in<const SETS: bool>(
+    cells: &[f32],
+    at: [usize; ABREAST],
+    steps: Steps<'_>,
+    mut places: [u32; ABREAST],
+) -> [u32; ABREAST] {
     loop {
         let mut moved = 0;
         for (place, at) in places.iter_mut().zip(at) {
@@ -130,13 +134,25 @@ pub(crate) fn walk_from(cells: &[f32], steps: Steps<'_>, root: u32, mut asks: im
         let feature = (step.feature & FEATURE) as usize;
         asks(feature);
         let value = cells[feature];
-        let right = if steps.sets.is_empty() {
-            goes_right::<false>(step, value, &[])
-        } else {
-            goes_right::<true>(step, value, steps.sets)
-        };
-        place = step.left + u32::from(right);
+        place = step.left + u32::from(turns_right(step, value, steps.sets));
     }
+}
+
+/// The first node on a row's way that asks for `feature`, or its leaf.
+pub(crate) fn first_asking(cells: &[f32], steps: Steps<'_>, root: u32, feature: usize) -> u32 {
+    let mut place = root;
+    loop {
+        let step = &steps.nodes[place as usize];
+        let asked = (step.feature & FEATURE) as usize;
+        if asked == feature || step.left == place {
+            return place;
+        }
+        place = step.left + u32::from(turns_right(step, cells[asked], steps.sets));
+    }
+}
+
+fn turns_right(step: &Step, value: f32, sets: &[[u64; 4]]) -> bool {
+    if sets.is_empty() { goes_right::<false>(step, value, sets) } else { goes_right::<true>(step, value, sets) }
 }
 
 /// Without branches: which way a row goes is what no branch predictor knows.

@@ -109,7 +109,8 @@ impl Ensemble {
         let scored = |sums: &Array2<u64>| score(&mean(sums, |_| self.roots.len() as u64));
         let changed = (0..x.ncols()).into_par_iter().map(|feature| {
             let mut scores = Vec::new();
-            change(feature, &mut |values| scores.push(scored(&walked.sums_with(feature, values))));
+            let changing = walked.changing(feature);
+            change(feature, &mut |values| scores.push(scored(&changing.sums(values))));
             scores
         });
         (scored(walked.sums()), changed.collect())
