@@ -9,6 +9,7 @@ mod golden;
 mod metrics;
 mod parity;
 mod report;
+mod s3;
 mod sample;
 mod snapshot;
 mod steps;
