@@ -197,7 +197,7 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
             let Some((chosen, decrease)) = self.choose(view, &rows[from..to], &at, &tree) else { continue };
             let [left, right] = self.split(view, &mut tree, rows, spare, &at, &chosen, decrease);
             let len = |side: &Open| (side.rows.1 - side.rows.0) as usize;
-            if len(&left).min(len(&right)) >= PARALLEL_ROWS && at.depth - root.depth < PARALLEL_DEPTH {
+            if len(&left).min(len(&right)) >= PARALLEL_ROWS && at.depth < PARALLEL_DEPTH {
                 self.both(view, rows, spare, &mut tree, [left, right]);
             } else {
                 open.extend([right, left]);

@@ -83,6 +83,9 @@ impl Changing<'_> {
     pub fn sums(&self, values: &[f32]) -> Array2<u64> {
         let Walked { steps, features, leaves, .. } = self.walked;
         let (steps, features) = (*steps, *features);
+        if self.touched.is_empty() {
+            return self.walked.sums.clone();
+        }
         let rows = values.len();
         let mut cells = self.walked.cells.clone();
         for (row, &value) in values.iter().enumerate() {

@@ -128,32 +128,63 @@ pub fn best_split<T: Tally>(
     features: &[u32],
     scratch: &mut Scratch<T>,
 ) -> Option<Chosen> {
-    let each = BINS * tally.width();
-    let Scratch { slots, buffers } = scratch;
     let mut best = None;
-    if node.rows.len() < FEW_ROWS {
-        // All zero between nodes: only what was touched is cleared.
-        slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
-        sum_few(tally, node, features, slots, &mut buffers.seen);
-        for (k, &feature) in features.iter().enumerate() {
-            let slots = &mut slots[k * each..][..each];
-            list(buffers.seen[k], &mut buffers.order);
-            Scan { tally, rules, node, feature, slots, best: &mut best }.few(buffers);
-            let width = tally.width();
-            for bin in buffers.order.iter().copied().chain([MISSING]) {
-                slots[bin as usize * width..][..width].fill(T::Slot::default());
-            }
+    // As many at a time as histograms stay near; candidates are compared by rank, so the parts do not matter.
+    for features in features.chunks(AT_ONCE) {
+        if node.rows.len() < FEW_ROWS {
+            offer_few(tally, rules, node, features, scratch, &mut best);
+        } else {
+            offer_histograms(tally, rules, node, features, scratch, &mut best);
         }
-    } else {
-        slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
-        let slots = &mut slots[..each * features.len()];
-        accumulate(tally, node.view, node.rows, features, slots);
-        for (&feature, slots) in features.iter().zip(slots.chunks_exact(each)) {
-            Scan { tally, rules, node, feature, slots, best: &mut best }.all(buffers);
-        }
-        slots.fill(T::Slot::default());
     }
     best.map(|best| best.chosen)
+}
+
+/// Features whose histograms are in memory together.
+const AT_ONCE: usize = 8;
+
+/// The candidates of a small node, bin by bin.
+fn offer_few<T: Tally>(
+    tally: T,
+    rules: Rules<'_>,
+    node: NodeRows<'_>,
+    features: &[u32],
+    scratch: &mut Scratch<T>,
+    best: &mut Option<Best>,
+) {
+    let (width, each) = (tally.width(), BINS * tally.width());
+    let Scratch { slots, buffers } = scratch;
+    // All zero between nodes: only what was touched is cleared.
+    slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
+    sum_few(tally, node, features, slots, &mut buffers.seen);
+    for (k, &feature) in features.iter().enumerate() {
+        let slots = &mut slots[k * each..][..each];
+        list(buffers.seen[k], &mut buffers.order);
+        Scan { tally, rules, node, feature, slots, best }.few(buffers);
+        for bin in buffers.order.iter().copied().chain([MISSING]) {
+            slots[bin as usize * width..][..width].fill(T::Slot::default());
+        }
+    }
+}
+
+/// The candidates of a large node, from whole histograms.
+fn offer_histograms<T: Tally>(
+    tally: T,
+    rules: Rules<'_>,
+    node: NodeRows<'_>,
+    features: &[u32],
+    scratch: &mut Scratch<T>,
+    best: &mut Option<Best>,
+) {
+    let each = BINS * tally.width();
+    let Scratch { slots, buffers } = scratch;
+    slots.resize((each * features.len()).max(slots.len()), T::Slot::default());
+    let slots = &mut slots[..each * features.len()];
+    accumulate(tally, node.view, node.rows, features, slots);
+    for (&feature, slots) in features.iter().zip(slots.chunks_exact(each)) {
+        Scan { tally, rules, node, feature, slots, best }.all(buffers);
+    }
+    slots.fill(T::Slot::default());
 }
 
 /// Sums the rows of a small node into one histogram a feature, and notes the bins that occur.

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use trainer_data::{Feature, Label};
 use trainer_kernels::{IS_SET, MISSING_LEFT, Step};
 
+use crate::ensemble::ONE;
 use crate::model::{Decision, Form};
 use crate::{Ensemble, Model, ModelError, Node};
 
@@ -91,11 +92,17 @@ impl Model {
                 "expected format {FORMAT} of form `trees`, found format {format} of form `{form}`\n  hint: read it with the version of trainer that wrote it"
             )));
         }
+        if manifest.classes.len() < 2 || manifest.features.is_empty() {
+            return Err(wrong("it needs two classes and a feature"));
+        }
         let trees = read_trees(&tensors, manifest.classes.len())?;
         check(&trees, manifest.features.len())?;
         let Manifest { features, classes, decision, .. } = manifest;
-        if decision.is_some_and(|decision| decision.positive >= classes.len()) {
-            return Err(wrong("its positive class is not one of its classes"));
+        let fits = |decision: Decision| {
+            classes.len() == 2 && decision.positive < 2 && (0.0..=1.0).contains(&decision.threshold)
+        };
+        if !decision.is_none_or(fits) {
+            return Err(wrong("its decision threshold does not fit its classes"));
         }
         Ok(Self { form: Form::Trees(trees), features, classes, decision })
     }
@@ -170,8 +177,13 @@ fn check(trees: &Ensemble, features: usize) -> Result<(), ModelError> {
             return wrong(at, "it asks for a set that is not there");
         }
     }
-    if trees.roots.is_empty() || trees.roots.iter().any(|&root| root as usize >= nodes) {
-        return Err(ModelError::Format("its roots are not among its nodes".into()));
+    let ascending = trees.roots.is_sorted_by(|one, next| one < next);
+    if trees.roots.first() != Some(&0) || !ascending || trees.roots.iter().any(|&root| root as usize >= nodes) {
+        return Err(ModelError::Format("its roots are not among its nodes, in order".into()));
+    }
+    let is_one = |leaf: &[u32]| leaf.iter().map(|&share| u64::from(share)).sum::<u64>() == u64::from(ONE);
+    if !trees.values.chunks(trees.classes).all(is_one) {
+        return Err(ModelError::Format("a leaf whose shares do not add up to one".into()));
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ impl Ensemble {
         let root_weight: u64 = tree.weights[..self.classes].iter().sum();
         for (i, node) in tree.nodes.iter().enumerate() {
             let weights = &tree.weights[i * self.classes..][..self.classes];
-            let cover = weights.iter().sum::<u64>() as f64 / root_weight as f64;
+            let cover = weights.iter().sum::<u64>() as f64 / root_weight.max(1) as f64;
             let step = if node.left == 0 {
                 self.leaf(first + i as u32, weights)
             } else {

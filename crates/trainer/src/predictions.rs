@@ -12,7 +12,12 @@ use crate::run::Predicted;
 /// # Errors
 /// Never for a model's own rows; a table's own rules, such as names that are unique.
 pub fn predictions(rows: &Table, keep: &[String], model: &Model, predicted: &Predicted) -> Result<Table, DataError> {
-    let mut columns: Vec<Column> = keep.iter().filter_map(|name| rows.column(name).cloned()).collect();
+    let mut columns: Vec<Column> = Vec::new();
+    for column in keep.iter().filter_map(|name| rows.column(name)) {
+        if columns.iter().all(|kept| kept.name() != column.name()) {
+            columns.push(column.clone());
+        }
+    }
     push(&mut columns, "prediction".to_owned(), |name| labels(name, &model.classes, &predicted.classes));
     for (class, label) in model.classes.iter().enumerate() {
         let cells = predicted.proba.column(class).to_vec();

@@ -64,7 +64,8 @@ impl SavedRun {
         let config = config_of(&lock, &lock_path, true)?;
         let model = read_model(&folder.join(file::MODEL), &lock)?;
         let plan_path = folder.join(file::PLAN);
-        let plan: FittedPlan = serde_json::from_slice(&fs_err::read(&plan_path)?)
+        let plan = read_unchanged(&plan_path, "plan", &lock.plan_hash)?;
+        let plan: FittedPlan = serde_json::from_slice(&plan)
             .map_err(|error| Failure::data(format!("{}: not a plan: {error}", plan_path.display())))?;
         Ok(Self { model, plan, lock, config })
     }
@@ -91,17 +92,20 @@ impl SavedRun {
 
 /// Reads the model file, if it is still the one that was locked.
 fn read_model(path: &Path, lock: &Lock) -> anyhow::Result<Model> {
+    let bytes = read_unchanged(path, "model", &lock.model_hash)?;
+    Model::from_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Reads a file whose SHA-256 is known.
+fn read_unchanged(path: &Path, what: &str, hash: &str) -> anyhow::Result<Vec<u8>> {
     let bytes = fs_err::read(path)?;
     let found = hex_sha256(&bytes);
-    if found != lock.model_hash {
-        let message = format!(
-            "{}: expected the model {}, found {found}\n  hint: the file was changed after the run; fit again",
-            path.display(),
-            lock.model_hash
-        );
-        return Err(Failure::data(message).into());
+    if found == hash {
+        return Ok(bytes);
     }
-    Model::from_bytes(&bytes).with_context(|| path.display().to_string())
+    let place = path.display();
+    let message = format!("{place}: expected the {what} {hash}, found {found}");
+    Err(Failure::data(format!("{message}\n  hint: the file was changed after the run; fit again")).into())
 }
 
 /// Reads the lock file at `path`.

@@ -35,11 +35,13 @@ impl Learner for Dummy {
 
     fn fit(&self, job: Job<'_>) -> Result<Fitted, ModelError> {
         let data = job.train;
-        let mut weights = vec![0u64; data.classes.len()];
+        let mut sums = vec![0f64; data.classes.len()];
         for (i, &class) in data.y.iter().enumerate() {
-            // In 2^-16: a tree's weights are integers.
-            weights[class as usize] += data.weight.as_ref().map_or(1 << 16, |weight| (f64::from(weight[i]) * 65_536.0) as u64);
+            sums[class as usize] += data.weight.as_ref().map_or(1.0, |weight| f64::from(weight[i]));
         }
+        // A tree's weights are integers: 40 bits for their sum.
+        let unit = 2f64.powi(40) / sums.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let mut weights: Vec<u64> = sums.iter().map(|sum| (sum * unit).round() as u64).collect();
         if self.strategy == Strategy::MostFrequent {
             let heaviest = weights.iter().copied().max().unwrap_or(0);
             let first = weights.iter().position(|&weight| weight == heaviest);

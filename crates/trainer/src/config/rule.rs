@@ -1,5 +1,7 @@
 //! Rules between values of a config, and what is worth a note.
 
+use trainer_quality::DecisionThreshold;
+
 use super::problem::{Code, Problem};
 use super::{Config, Training};
 
@@ -95,16 +97,17 @@ impl Rules {
     /// Some rows must be left to judge the model on, and some to choose a threshold on.
     fn held_out(&mut self, config: &Config) {
         let training = &config.training;
-        if config.data.validation_split.get() > 0.0 {
-            return;
-        }
-        if config.data.test_path.is_none() {
+        let (held_out, tested) = (config.data.validation_split.get() > 0.0, config.data.test_path.is_some());
+        if !held_out && !tested {
             let problem = Problem::new(Code::Conflict, "no rows are left to judge the model on")
                 .expected("a part above 0, or a `test_path`");
             self.refuse("data.validation_split", problem);
-        } else if training.decision_threshold.is_some() && training.cv_folds == 0 {
+        }
+        // Rows that are judged cannot choose: the threshold would flatter itself.
+        let chosen = training.decision_threshold.as_ref().is_some_and(|it| !matches!(it, DecisionThreshold::Fixed(_)));
+        if chosen && training.cv_folds == 0 && !(held_out && tested) {
             let problem = Problem::new(Code::Conflict, "no rows are left to choose a threshold on")
-                .expected("`data.validation_split` or `training.cv_folds` above 0");
+                .expected("`training.cv_folds` above 0, or both `data.test_path` and `data.validation_split`");
             self.refuse("training.decision_threshold", problem);
         }
     }

@@ -2,7 +2,7 @@ use ndarray::Array2;
 use trainer_data::split;
 use trainer_features::PlanSpec;
 use trainer_models::{Decision, Model, Round};
-use trainer_quality::{FoldSummary, measure};
+use trainer_quality::{DecisionThreshold, FoldSummary, measure};
 
 use super::part::Part;
 use super::predicted::Predicted;
@@ -101,17 +101,20 @@ pub struct Unseen<'a> {
 /// More than two classes, nothing to choose on, or a precision that no threshold reaches.
 pub fn choose_decision(
     setting: &Setting<'_>,
-    asked: Option<&trainer_quality::DecisionThreshold>,
+    asked: Option<&DecisionThreshold>,
     model: &Model,
     unseen: Option<Unseen<'_>>,
 ) -> anyhow::Result<Option<Decision>> {
     let Some(asked) = asked else { return Ok(None) };
+    let positive = setting.averaging.positive();
+    if let (DecisionThreshold::Fixed(threshold), Some(positive)) = (asked, positive) {
+        return Ok(Some(Decision { positive, threshold: *threshold }));
+    }
     let Some(Unseen { proba, truth }) = unseen else {
-        let message = "training.decision_threshold needs rows that the model did not see, found none\n  hint: set data.validation_split or training.cv_folds above 0";
+        let message = "training.decision_threshold needs rows that the model did not see and that are not judged, found none\n  hint: set training.cv_folds above 0, or give data.test_path and data.validation_split";
         return Err(Failure::usage(message).into());
     };
     let predicted = Predicted::new(model, proba.clone(), setting.averaging);
     let threshold = asked.choose(&predicted.scores(&truth))?;
-    let positive = setting.averaging.positive();
     Ok(positive.map(|positive| Decision { positive, threshold }))
 }

@@ -4,12 +4,14 @@ use trainer_models::{Importance, Model, OutOfBag, Round, permutation_importance}
 use trainer_quality::{Bootstrap, FlatMetrics, FoldSummary, METRICS, evaluate, judge, measure};
 
 use super::part::{Part, Truth};
-use super::{Outcome, Parts, Predicted, Setting, Watch};
+use super::{JudgedPart, Outcome, Parts, Predicted, Setting, Watch};
 use crate::config::Config;
 use crate::interrupt;
 
 /// Rows that permutation importance looks at: more make it slower, and hardly steadier.
 const PERMUTATION_ROWS: usize = 1_000;
+/// Rows times features that it looks at.
+const PERMUTATION_CELLS: usize = 4_000_000;
 /// How often each feature is permuted; scikit-learn's default.
 const PERMUTATION_REPEATS: u32 = 5;
 
@@ -39,12 +41,12 @@ impl Judgement<'_> {
 
         let mut metrics = FlatMetrics::default().judged(&evaluation.metrics);
         metrics = metrics.training(&self.measure(&parts.train)?);
-        if let (Some(validation), true) = (&parts.validation, parts.test.is_some()) {
-            metrics = metrics.validation(&self.measure(validation)?);
-        } else {
-            // The judged part is the validation part: the same numbers under their longer names too.
-            metrics = metrics.validation(&evaluation.metrics);
-        }
+        metrics = match (&parts.validation, judged) {
+            // The judged part under its longer names too.
+            (Some(_), JudgedPart::Validation) => metrics.validation(&evaluation.metrics),
+            (Some(validation), JudgedPart::Test) => metrics.validation(&self.measure(validation)?),
+            (None, _) => metrics,
+        };
         if let Some(folds) = &self.folds {
             metrics = metrics.cross_validation(folds);
         }
@@ -103,7 +105,9 @@ impl Judgement<'_> {
     /// By how much the area under the ROC curve falls (where that is undefined: the accuracy).
     fn permutation(&self, part: &Part) -> anyhow::Result<Vec<Importance>> {
         let setting = self.setting;
-        let rows = spread(part.data.y.len(), PERMUTATION_ROWS);
+        // Of very many features fewer rows: what is remembered of their ways grows with both.
+        let most = PERMUTATION_ROWS.min(PERMUTATION_CELLS / part.data.matrix.features.len().max(1)).max(100);
+        let rows = spread(part.data.y.len(), most);
         let (matrix, truth) = (part.data.matrix.take(&rows), part.truth(&rows));
         let metric = |name: &str| METRICS.iter().find(|metric| metric.name == name).expect("a metric of that name");
         let (auc, accuracy) = (metric("roc_auc"), metric("accuracy"));

@@ -159,13 +159,14 @@ pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Wat
 
     watch.stage(Stage::Judge);
     let held_out = match &parts.validation {
-        Some(part) => Some((model.predict(&part.data.matrix, device)?, part)),
-        None => None,
+        Some(part) if training.decision_threshold.is_some() => Some((model.predict(&part.data.matrix, device)?, part)),
+        _ => None,
     };
+    // Without test rows the validation rows are judged, and a threshold chosen on them would flatter itself.
     let unseen = match (&held_out, &out_of_fold) {
-        (Some((proba, part)), _) => Some(Unseen { proba, truth: part.all_truth() }),
-        (None, Some(folds)) => Some(Unseen { proba: &folds.proba, truth: parts.train.all_truth() }),
-        (None, None) => None,
+        (Some((proba, part)), _) if parts.test.is_some() => Some(Unseen { proba, truth: part.all_truth() }),
+        (_, Some(folds)) => Some(Unseen { proba: &folds.proba, truth: parts.train.all_truth() }),
+        (_, None) => None,
     };
     model.decision = choose_decision(&setting, training.decision_threshold.as_ref(), &model, unseen)?;
     let folds = out_of_fold.map(|folds| folds.summary(&setting, &model, &parts.train));

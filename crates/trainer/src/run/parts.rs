@@ -34,6 +34,7 @@ impl Parts {
         let Material { train, test } = material;
         let weight = config.data.weight.as_deref();
         let target = trainer_data::target(&train, &config.data.target)?;
+        warnings.extend(trainer_data::alike_classes(&target, &config.data.target));
         let truth = Truth { y: target.y, weight: weights(&train, weight)?, classes: target.classes };
         let fraction = config.data.validation_split.get();
         let split = split::stratified(&truth.y, truth.classes.len(), fraction, config.seed);

@@ -187,12 +187,10 @@ fn weights(
             return Err(ModelError::Parameter(message.into()));
         }
         Some(ClassWeight::Rule(ClassWeightRule::Balanced)) => {
-            let mut sums = vec![0.0; classes];
-            for (i, &class) in data.y.iter().enumerate() {
-                sums[class as usize] += data.weight.as_ref().map_or(1.0, |weight| f64::from(weight[i]));
-            }
-            let all: f64 = sums.iter().sum();
-            Some(sums.iter().map(|&sum| if sum > 0.0 { all / (classes as f64 * sum) } else { 0.0 }).collect())
+            // By rows, whatever they weigh, as scikit-learn has it.
+            let mut counts = vec![0; classes];
+            data.y.iter().for_each(|&class| counts[class as usize] += 1);
+            Some(balanced(&counts))
         }
         Some(ClassWeight::Map(map)) => Some(weights_of(map, data)?),
     };
@@ -215,12 +213,16 @@ fn weights_of(map: &std::collections::BTreeMap<String, f64>, data: &Dataset) -> 
             let message = format!("class_weight: expected one of the classes {}, found `{class}`", names.join(", "));
             return Err(ModelError::Parameter(message));
         }
-        if !weight.is_finite() || *weight < 0.0 {
-            let message = format!("class_weight: class `{class}`: expected a weight of at least 0, found {weight}");
+        if !(0.0..1e30).contains(weight) {
+            let message = format!("class_weight: class `{class}`: expected a weight of at least 0 and below 1e30, found {weight}");
             return Err(ModelError::Parameter(message));
         }
     }
-    Ok(names.iter().map(|name| map.get(name).copied().unwrap_or(1.0)).collect())
+    let weights: Vec<f64> = names.iter().map(|name| map.get(name).copied().unwrap_or(1.0)).collect();
+    if weights.iter().all(|&weight| weight == 0.0) {
+        return Err(ModelError::Parameter("class_weight: expected a weight above 0 for some class, found none".into()));
+    }
+    Ok(weights)
 }
 
 /// scikit-learn's `balanced`: samples / (classes * samples of the class).
@@ -234,7 +236,7 @@ fn balanced(counts: &[u64]) -> Vec<f64> {
 fn to_integers(weights: &[f64], drawn: &[u64]) -> Vec<u32> {
     let total: f64 = weights.iter().zip(drawn).map(|(weight, &count)| weight * count as f64).sum();
     let largest = weights.iter().copied().fold(0.0, f64::max);
-    let scale = scale(total.max(largest), drawn.iter().sum());
+    let scale = scale(total.max(largest), largest, drawn.iter().sum());
     weights.iter().map(|weight| integer(*weight, scale)).collect()
 }
 
@@ -244,8 +246,9 @@ fn rows_to_integers(real: &[f64], samples: u64, warnings: &mut Vec<Warning>) -> 
     let whole = real.iter().all(|weight| weight.fract() == 0.0);
     // No tree can weigh more: every draw the heaviest row, or every row as often as it may be drawn.
     let bound = (largest * samples as f64).min(15.0 * real.iter().sum::<f64>());
-    let scale = if whole && bound < MAX_WEIGHT as f64 { 1.0 } else { scale(bound, samples) };
-    let rounded = real.iter().filter(|&&weight| weight > 0.0 && (weight * scale).round() < 16.0 && !whole).count();
+    let exact = whole && bound < MAX_WEIGHT as f64;
+    let scale = if exact { 1.0 } else { scale(bound, largest, samples) };
+    let rounded = real.iter().filter(|&&weight| weight > 0.0 && (weight * scale).round() < 16.0 && !exact).count();
     if rounded > 0 {
         warnings.push(Warning {
             code: "coarse_weight".into(),
@@ -259,10 +262,15 @@ fn rows_to_integers(real: &[f64], samples: u64, warnings: &mut Vec<Warning>) -> 
     real.iter().map(|weight| integer(*weight, scale)).collect()
 }
 
-/// The largest power of two, at most [`MAX_SCALE`], by which `total` stays below the limit when each of `parts` is rounded.
-fn scale(total: f64, parts: u64) -> f64 {
+/// The largest power of two by which `total` stays below the limit when each of `parts` is rounded, and by which the
+/// largest weight, or one where that is more, becomes at most [`MAX_SCALE`]. So weights may be of any size: it is their
+/// ratios that count.
+fn scale(total: f64, largest: f64, parts: u64) -> f64 {
     let room = MAX_WEIGHT as f64 - parts as f64 - 1.0;
     let mut scale = MAX_SCALE;
+    while largest > 0.0 && largest * scale * 2.0 <= MAX_SCALE {
+        scale *= 2.0;
+    }
     while total * scale >= room {
         scale /= 2.0;
     }
