@@ -288,3 +288,61 @@ quality_gates: {{accuracy: 0.85, precision: 0.80, recall: 0.75}}
         assert!(run.join("report.html").exists());
     }
 }
+
+#[test]
+fn an_id_under_another_name_is_told_and_not_learned_from() {
+    let dir = scratch();
+    error(&dir, &config(&dir, &SMALL.replace("user_id", "user_idd")), 3)
+        .says(&["column `user_idd`", "there is a column `user_id`"]);
+}
+
+#[test]
+fn test_rows_are_not_the_training_rows_under_another_name() {
+    let dir = scratch();
+    std::fs::copy(repository().join("datasets/churn/train.parquet"), dir.path().join("copy.parquet")).unwrap();
+    let copy = format!("  test_path: {}\n{SMALL}", dir.path().join("copy.parquet").display());
+    error(&dir, &config(&dir, &copy), 3).says(&["copy.parquet: expected rows that the model does not learn from"]);
+}
+
+/// What looks like numbers in the rows to predict is text when it was text in training.
+#[test]
+fn columns_keep_their_type_from_training_to_prediction() {
+    let dir = scratch();
+    let rows: String = (0..200).map(|i| format!("{:05},{}\n", if i % 2 == 0 { 1231 } else { 91231 }, i % 2)).collect();
+    std::fs::write(dir.path().join("train.csv"), format!("zip,target\n{rows}")).unwrap();
+    std::fs::write(dir.path().join("test.csv"), "zip,target\n91231,1\n91231,1\n").unwrap();
+    let text = "project: {name: zip}\ndata: {source: ., train_path: train.csv, test_path: test.csv}\n\
+                model: {type: random_forest, params: {n_estimators: 5}}\ntraining: {cv_folds: 0}\n";
+    let path = dir.path().join("config.yaml");
+    std::fs::write(&path, text).unwrap();
+    let (run, told) = fit(&dir, &path, 0);
+    assert_eq!(told["metrics"]["accuracy"], 1.0);
+    // No validation numbers but those of validation rows.
+    assert!(told["metrics"]["validation_accuracy"].is_number());
+    let predict = |output: &str, code| {
+        trainer(&dir)
+            .args(["predict", "--run"])
+            .args([&run])
+            .args(["--input", "test.csv", "--output", output])
+            .expect(code)
+    };
+    predict("p.csv", 0);
+    let labels = table(&dir.path().join("p.csv")).column("prediction").unwrap().numbers().unwrap();
+    assert_eq!(labels, [1.0, 1.0]);
+    predict("test.csv", 2).says(&["expected a new file"]);
+    // A plan that was changed is not used.
+    let plan = run.join("plan.json");
+    std::fs::write(&plan, std::fs::read_to_string(&plan).unwrap().replacen("01231", "91232", 1)).unwrap();
+    predict("p.csv", 3).says(&["plan.json: expected the plan"]);
+}
+
+#[test]
+fn without_validation_rows_there_are_no_validation_numbers() {
+    let dir = scratch();
+    let (_, told) = fit(&dir, &config(&dir, &format!("  test_path: test.parquet\n  validation_split: 0\n{SMALL}")), 0);
+    let metrics = told["metrics"].as_object().unwrap();
+    assert!(
+        metrics.contains_key("accuracy") && !metrics.keys().any(|key| key.starts_with("validation_")),
+        "{metrics:?}"
+    );
+}

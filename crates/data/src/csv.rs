@@ -20,8 +20,7 @@ use self::record::Next;
 use self::shape::{Cells, Shape};
 use self::tally::Tally;
 use self::text::{Halt, Header, Text};
-use crate::options::CsvOptions;
-use crate::{Column, DataError, Warning};
+use crate::{Column, DataError, ReadOptions, Warning};
 
 /// Bytes of text that one task reads.
 const PART_BYTES: usize = 2 << 20;
@@ -37,28 +36,29 @@ pub(crate) type Columns = (Vec<Column>, HashSet<String>, Vec<Warning>);
 /// # Errors
 /// `Malformed`: `encoding`, `nul_byte`, `wrong_delimiter`, `empty_column_name`, `duplicate_column_name`, `ragged_row`,
 /// `text_after_quote`, `unclosed_quote`, `space_before_quote`, `repeated_header`, each with its place.
-pub(crate) fn read(bytes: &[u8], file: &str, options: &CsvOptions, skip: &[String]) -> Result<Columns, DataError> {
-    read_in_parts(bytes, file, options, skip, PART_BYTES)
+pub(crate) fn read(bytes: &[u8], file: &str, options: &ReadOptions) -> Result<Columns, DataError> {
+    read_in_parts(bytes, file, options, PART_BYTES)
 }
 
-fn read_in_parts(
-    bytes: &[u8],
-    file: &str,
-    options: &CsvOptions,
-    skip: &[String],
-    part_bytes: usize,
-) -> Result<Columns, DataError> {
+fn read_in_parts(bytes: &[u8], file: &str, read: &ReadOptions, part_bytes: usize) -> Result<Columns, DataError> {
+    let options = &read.csv;
     let decoded = encoding::decode(bytes, options.encoding, file)?;
     let text = Text::new(&decoded, file, options)?;
     let header = text.header()?;
-    let wanted: Vec<bool> = header.names.iter().map(|name| !skip.contains(name)).collect();
+    let wanted: Vec<bool> = header.names.iter().map(|name| !read.skip.contains(name)).collect();
+    let is_text: Vec<bool> = header.names.iter().map(|name| read.text.contains(name)).collect();
     let reader = Reader { rules: Rules::new(options), text: &text, header: &header };
-    let shapes = reader.sample(&wanted)?;
+    let as_asked = |position: usize, shape| if is_text[position] { Shape::Text } else { shape };
+    let mut shapes = reader.sample(&wanted)?;
+    for (position, shape) in shapes.iter_mut().enumerate() {
+        *shape = shape.map(|shape| as_asked(position, shape));
+    }
     let (parts, cuts) = reader.read(&shapes, part_bytes)?;
     let rows: u64 = parts.iter().map(|part| part.rows).sum();
     let (tallies, blank_lines, mut columns_of) = joined(parts, header.names.len());
+    let tallied = shapes.iter().zip(&tallies).enumerate();
     let found: Vec<Option<Shape>> =
-        shapes.iter().zip(&tallies).map(|(wanted, tally)| wanted.map(|_| tally.shape())).collect();
+        tallied.map(|(position, (wanted, tally))| wanted.map(|_| as_asked(position, tally.shape()))).collect();
     reader.read_again(&found, &mut columns_of, &cuts)?;
 
     let mut warnings = Vec::new();
@@ -72,8 +72,10 @@ fn read_in_parts(
     for (position, shape) in found.iter().enumerate() {
         let Some(shape) = *shape else { continue };
         let name = &header.names[position];
-        warnings.extend(tallies[position].warnings(name, file, shape));
-        if tallies[position].is_digits() {
+        if !is_text[position] {
+            warnings.extend(tallies[position].warnings(name, file, shape));
+        }
+        if tallies[position].is_digits() && !is_text[position] {
             digits.insert(name.clone());
         }
         arrays.push((name, shape, std::mem::take(&mut columns_of[position])));
@@ -239,7 +241,7 @@ mod tests {
     use crate::Kind;
 
     fn read_text(text: &str) -> Result<Columns, DataError> {
-        read(text.as_bytes(), "a.csv", &CsvOptions::default(), &[])
+        read(text.as_bytes(), "a.csv", &ReadOptions::default())
     }
 
     fn message(text: &str) -> String {
@@ -282,9 +284,24 @@ mod tests {
     }
 
     #[test]
+    fn a_column_that_is_text_elsewhere_is_text_here() {
+        let options = ReadOptions { text: vec!["zip".to_owned()], ..ReadOptions::default() };
+        let csv = "zip,n\n91231,1\nNA,2\n,3\n";
+        let (columns, digits, warnings) = read(csv.as_bytes(), "a.csv", &options).unwrap();
+        let cells: Vec<_> = (0..3).map(|row| columns[0].text(row).map(|text| text.into_owned())).collect();
+        assert_eq!(cells, [Some("91231".to_owned()), Some("NA".to_owned()), None]);
+        assert_eq!(columns[1].kind(), Kind::Integer);
+        assert!(digits.is_empty() && warnings.is_empty(), "{warnings:?}");
+    }
+
+    #[test]
     fn skipped_columns_may_hold_anything() {
-        let (columns, _, warnings) =
-            read(b"a,b\n1,x\n2,3\n3,4\n", "a.csv", &CsvOptions::default(), &["b".to_owned()]).unwrap();
+        let (columns, _, warnings) = read(
+            b"a,b\n1,x\n2,3\n3,4\n",
+            "a.csv",
+            &ReadOptions { skip: vec!["b".to_owned()], ..ReadOptions::default() },
+        )
+        .unwrap();
         assert_eq!((columns.len(), columns[0].name(), warnings.len()), (1, "a", 0));
     }
 
@@ -298,8 +315,8 @@ mod tests {
         #[test]
         fn parts_do_not_show(text in "[a1,\"\n\r ]{0,60}", rows in "([a12]{0,3},[\"x\n]{0,3}\n){0,20}", part in 1usize..40) {
             for text in [format!("h,k\n{text}"), format!("h,k\n{rows}"), format!("h,k\n1,\"{rows}\"\n{rows}")] {
-                let whole = read_in_parts(text.as_bytes(), "a.csv", &CsvOptions::default(), &[], usize::MAX);
-                let parts = read_in_parts(text.as_bytes(), "a.csv", &CsvOptions::default(), &[], part);
+                let whole = read_in_parts(text.as_bytes(), "a.csv", &ReadOptions::default(), usize::MAX);
+                let parts = read_in_parts(text.as_bytes(), "a.csv", &ReadOptions::default(), part);
                 prop_assert_eq!(comparable(whole), comparable(parts), "{:?}", text);
             }
         }

@@ -68,7 +68,7 @@ fn decode(
             let unpacked = unpack(name, bytes, packing)?;
             let text = unpacked.as_deref().unwrap_or(bytes);
             signature::check_csv(text, name)?;
-            csv::read(text, name, &options.csv, &options.skip)
+            csv::read(text, name, options)
         }
     }
 }

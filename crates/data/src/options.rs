@@ -107,6 +107,8 @@ pub struct ReadOptions {
     pub csv: CsvOptions,
     /// Columns that are not read: they may be of types that are not supported. Names that no file has are ignored.
     pub skip: Vec<String>,
+    /// Columns of CSV files that are text, whatever their cells look like: as another file of the same data has them.
+    pub text: Vec<String>,
 }
 
 #[cfg(test)]

@@ -92,7 +92,8 @@ impl Model {
     pub fn decide(&self, proba: &Array2<f32>) -> Vec<u32> {
         match self.decision {
             Some(Decision { positive, threshold }) if self.classes.len() == 2 => {
-                let yes = |row: ndarray::ArrayView1<'_, f32>| f64::from(row[positive]) >= threshold;
+                // As a float of the probabilities' own size: 0.7 is reached by 7 votes of 10.
+                let yes = |row: ndarray::ArrayView1<'_, f32>| row[positive] >= threshold as f32;
                 proba.rows().into_iter().map(|row| if yes(row) { positive } else { 1 - positive } as u32).collect()
             }
             _ => proba.rows().into_iter().map(most_probable).collect(),

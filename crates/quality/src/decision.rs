@@ -96,7 +96,9 @@ pub fn most_probable(proba: ArrayView2<'_, f32>) -> Vec<u32> {
 /// When there are not two classes.
 pub fn positive_at_least(threshold: f64, proba: ArrayView2<'_, f32>, positive: usize) -> Vec<u32> {
     assert_eq!(proba.ncols(), 2, "a decision threshold is for two classes");
-    let class = |&p: &f32| if f64::from(p) >= threshold { positive } else { 1 - positive } as u32;
+    // As a float of the probabilities' own size: 0.7 is reached by 7 votes of 10.
+    let threshold = threshold as f32;
+    let class = |&p: &f32| if p >= threshold { positive } else { 1 - positive } as u32;
     proba.column(positive).iter().map(class).collect()
 }
 

@@ -40,6 +40,7 @@ pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &P
     let started = jiff::Timestamp::now();
     progress.enter(Stage::Read);
     let inputs = Inputs::read(config)?;
+    inputs.check_apart()?;
     let suite = expectations::suite(config)?;
     interrupt::check()?;
 

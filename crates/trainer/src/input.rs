@@ -1,8 +1,9 @@
 //! From the places that a config or an argument names to tables.
 
-use trainer_data::{Input, InputFile, ReadOptions, Source};
+use trainer_data::{Input, InputFile, Kind, ReadOptions, Source};
 
 use crate::config::Config;
+use crate::exit::Failure;
 
 /// The files of a run.
 pub struct Inputs {
@@ -23,12 +24,34 @@ impl Inputs {
         wait(async {
             let source = Source::open(&data.source)?;
             let train = source.read(&data.train_path, &options).await?;
+            // What is text in one file is text in the other, though all its cells may look like numbers.
+            let text = train.table.columns().iter().filter(|column| column.kind() == Kind::Text);
+            let text = text.map(|column| column.name().to_owned()).collect();
+            let options = ReadOptions { text, ..options };
             let test = match &data.test_path {
                 Some(path) => Some(source.read(path, &options).await?),
                 None => None,
             };
             Ok(Self { train, test })
         })
+    }
+
+    /// Whether test and training rows come from different files, whatever they are called.
+    ///
+    /// # Errors
+    /// A test file with the very bytes of a training file.
+    pub fn check_apart(&self) -> Result<(), Failure> {
+        let test = self.test.iter().flat_map(|input| &input.files);
+        for file in test {
+            if let Some(same) = self.train.files.iter().find(|other| other.sha256 == file.sha256) {
+                let message = format!(
+                    "{}: expected rows that the model does not learn from, found the bytes of {}",
+                    file.path, same.path
+                );
+                return Err(Failure::data(format!("{message}\n  hint: name other rows as data.test_path")));
+            }
+        }
+        Ok(())
     }
 
     /// The files, with the part that each belongs to.
@@ -39,20 +62,22 @@ impl Inputs {
     }
 }
 
-/// Reads one file, by its path or `s3://` address, as the config says that files are written.
+/// Reads one file, by its path or `s3://` address, as the config says that files are written; `text` are the columns that
+/// were text in training.
 ///
 /// # Errors
 /// Those of [`trainer_data::read`].
-pub fn read_one(path: &str, config: &Config) -> anyhow::Result<Input> {
+pub fn read_one(path: &str, config: &Config, text: Vec<String>) -> anyhow::Result<Input> {
     let options = read_options(config);
     // The format is that of the training files; another file says its own by its name.
-    let options = ReadOptions { format: None, ..options };
+    let options = ReadOptions { format: None, text, ..options };
     wait(async { Ok(trainer_data::read(path, &options).await?) })
 }
 
 fn read_options(config: &Config) -> ReadOptions {
     let data = &config.data;
-    ReadOptions { format: data.format, csv: data.csv.clone(), skip: data.ignore.clone() }
+    let (csv, skip) = (data.csv.clone(), data.ignore.clone());
+    ReadOptions { format: data.format, csv, skip, text: Vec::new() }
 }
 
 /// The one place where the program waits for the network.

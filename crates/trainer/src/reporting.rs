@@ -73,7 +73,6 @@ fn expected_of(result: &trainer_features::expectation::ExpectationResult) -> Exp
 }
 
 fn facts(config: &Config, lock: &Lock, outcome: &Outcome) -> Vec<(String, String)> {
-    let rows = lock.rows;
     let model = serde_json::to_value(&config.model).unwrap_or_default();
     let parameters = model.get("params").and_then(|params| params.as_object().cloned()).unwrap_or_default();
     let parameters: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -82,7 +81,7 @@ fn facts(config: &Config, lock: &Lock, outcome: &Outcome) -> Vec<(String, String
         ("model", config.model.name().to_owned()),
         ("parameters", parameters.join(", ")),
         ("features", outcome.model.features.len().to_string()),
-        ("rows", format!("{} training, {} validation, {} test", rows.training, rows.validation, rows.test)),
+        ("rows", lock.rows.to_string()),
         ("seed", lock.seed.to_string()),
         ("device", format!("{} (asked for {})", lock.device.used, lock.device.asked)),
         ("model SHA-256", lock.model_hash.clone()),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use trainer_data::{Table, Warning};
+use trainer_data::{Input, Kind, Label, Table, Warning};
 use trainer_features::FittedPlan;
 use trainer_kernels::Device;
 use trainer_models::Model;
@@ -68,6 +68,19 @@ impl SavedRun {
         let plan: FittedPlan = serde_json::from_slice(&plan)
             .map_err(|error| Failure::data(format!("{}: not a plan: {error}", plan_path.display())))?;
         Ok(Self { model, plan, lock, config })
+    }
+
+    /// Reads a file as the run's files were read: columns that were text in training are text.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn read(&self, path: &str) -> anyhow::Result<Input> {
+        let inputs = self.plan.inputs().iter().filter(|input| input.kind == Kind::Text);
+        let mut text: Vec<String> = inputs.map(|input| input.name.clone()).collect();
+        if self.model.classes.iter().any(|class| matches!(class, Label::Text(_))) {
+            text.push(self.config.data.target.clone());
+        }
+        crate::input::read_one(path, &self.config, text)
     }
 
     /// How classes become one number, as in the run.

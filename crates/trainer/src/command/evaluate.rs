@@ -13,7 +13,7 @@ use super::{Common, Form, FormArgs};
 use crate::exit::Exit;
 use crate::run::{Truth, weights};
 use crate::saved_run::SavedRun;
-use crate::{console, input, text_table};
+use crate::{console, text_table};
 
 /// Arguments of `trainer evaluate`.
 #[derive(Debug, Clone, Args)]
@@ -36,7 +36,7 @@ pub struct EvaluateArgs {
 pub fn run(args: &EvaluateArgs, common: &Common) -> anyhow::Result<Exit> {
     let saved = SavedRun::open(&args.run)?;
     let config = &saved.config;
-    let rows = input::read_one(&args.input, config)?;
+    let rows = saved.read(&args.input)?;
     let y = target_of_classes(&rows.table, &config.data.target, &saved.model.classes)?;
     let weight = weights(&rows.table, config.data.weight.as_deref())?;
     let (predicted, mut warnings) = saved.predict(&rows.table, &Device::Cpu)?;
@@ -47,7 +47,7 @@ pub fn run(args: &EvaluateArgs, common: &Common) -> anyhow::Result<Exit> {
     let metrics = FlatMetrics::default().judged(&evaluation.metrics);
     let gates = judge(&config.quality_gates, &scores, &Bootstrap::seeded(config.seed));
     warnings.extend(metrics.warnings());
-    warnings.iter().for_each(|warning| common.note(&format!("warning: {}", crate::warned::text(warning))));
+    warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
     let told = match args.form.form {
         Form::Json => format!(
             "{:#}\n",

@@ -45,7 +45,7 @@ pub fn run(args: &FitArgs, common: &Common) -> anyhow::Result<Exit> {
     let finished = fit(&loaded, &device, folder, &progress)?;
     progress.finish();
     for warning in &finished.outcome.warnings {
-        common.note(&format!("warning: {}", crate::warned::text(warning)));
+        common.warn(&crate::warned::text(warning));
     }
     let result = match args.form.form {
         Form::Json => format!("{:#}\n", summary(&finished, &progress)),
@@ -118,6 +118,9 @@ fn metric_table(outcome: &Outcome) -> String {
 
 /// One line for each verdict.
 pub fn gate_table(gates: &GateReport) -> String {
+    if gates.verdicts.is_empty() {
+        return String::new();
+    }
     let rows = gates.verdicts.iter().map(|verdict| {
         let value = verdict.value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.4}"));
         let needs = format!("{} {}", verdict.comparison, verdict.threshold);

@@ -56,6 +56,13 @@ pub struct Common {
 }
 
 impl Common {
+    /// Says on stderr what was odd, unless quiet.
+    pub fn warn(&self, text: &str) {
+        if !self.quiet {
+            console::say(&format!("warning: {text}"));
+        }
+    }
+
     /// Says something on stderr that stops nothing, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {

@@ -8,10 +8,10 @@ use trainer_data::Table;
 use trainer_kernels::Device;
 
 use super::{Common, Form};
+use crate::console;
 use crate::exit::{Exit, Failure};
 use crate::predictions::predictions;
 use crate::saved_run::SavedRun;
-use crate::{console, input};
 
 /// Arguments of `trainer predict`.
 #[derive(Debug, Clone, Args)]
@@ -35,11 +35,16 @@ pub struct PredictArgs {
 pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<Exit> {
     let (file, form) = outputs(&args.output)?;
     let saved = SavedRun::open(&args.run)?;
-    let rows = input::read_one(&args.input, &saved.config)?;
+    not_over_the_input(file, Path::new(&args.input), &args.run)?;
+    let rows = saved.read(&args.input)?;
     let (predicted, mut warnings) = saved.predict(&rows.table, &Device::Cpu)?;
     warnings.splice(0..0, rows.warnings);
-    warnings.iter().for_each(|warning| common.note(&format!("warning: {}", crate::warned::text(warning))));
+    warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
     let keep = kept(&saved);
+    let ids = saved.config.features.entity.iter().flat_map(|entity| entity.names());
+    for id in ids.filter(|id| rows.table.column(id).is_none()) {
+        common.note(&format!("the rows have no column `{id}`: predictions are written without that id"));
+    }
     let table = predictions(&rows.table, &keep, &saved.model, &predicted)?;
     trainer_data::write(&table, file)?;
     let told = match form {
@@ -66,6 +71,18 @@ fn outputs(outputs: &[String]) -> Result<(&Path, Form), Failure> {
         [] => Err(Failure::usage("expected a file to write, found none\n  hint: --output predictions.parquet")),
         more => Err(Failure::usage(format!("expected one file to write, found {}", more.len()))),
     }
+}
+
+/// Neither the rows nor what a run left may be written over.
+fn not_over_the_input(file: &Path, input: &Path, run: &Path) -> Result<(), Failure> {
+    let Ok(file) = file.canonicalize() else { return Ok(()) };
+    let is = |other: &Path| other.canonicalize().is_ok_and(|other| other == file);
+    let within = |folder: &Path| folder.canonicalize().is_ok_and(|folder| file.parent() == Some(&folder));
+    if is(input) || within(run) {
+        let message = format!("{}: expected a new file, found the rows or a file of the run", file.display());
+        return Err(Failure::usage(format!("{message}\n  hint: give another --output")));
+    }
+    Ok(())
 }
 
 fn told(file: &Path, table: &Table) -> String {

@@ -52,7 +52,7 @@ pub fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<Exit> {
     progress.finish();
     let found = outcome.model.hash();
     compare(&mut differences, "model_hash", &lock.model_hash, &found);
-    compare(&mut differences, "rows", &format!("{:?}", lock.rows), &format!("{:?}", outcome.rows));
+    compare(&mut differences, "rows", &lock.rows.to_string(), &outcome.rows.to_string());
     let same = found == lock.model_hash && differences.is_empty();
     // Told, and no difference of the result: the same model may come of another program.
     let program = Program::this();

@@ -20,6 +20,6 @@ pub struct SchemaArgs {
 /// # Errors
 /// When stdout cannot be written.
 pub fn run(_args: &SchemaArgs, _common: &Common) -> anyhow::Result<Exit> {
-    console::print_json(Schema::of_config().root())?;
+    console::print_json(&Schema::of_config().for_editors())?;
     Ok(Exit::Done)
 }

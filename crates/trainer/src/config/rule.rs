@@ -21,6 +21,7 @@ pub fn check(config: &Config) -> Rules {
     rules.tracking(&config.training);
     rules.folds(&config.training);
     rules.columns(config);
+    rules.ids(config);
     rules.paths(config);
     rules.held_out(config);
     rules.csv(config);
@@ -83,6 +84,15 @@ impl Rules {
                 };
                 self.refuse(path, Problem::new(Code::Conflict, message).expected("one role for each column"));
             }
+        }
+    }
+
+    /// Predictions keep the ids beside columns of their own.
+    fn ids(&mut self, config: &Config) {
+        let ids = config.features.entity.iter().flat_map(|entity| entity.names());
+        for id in ids.filter(|id| *id == "prediction" || id.starts_with("probability_")) {
+            let message = format!("an id cannot be called `{id}`: predictions have a column of that name");
+            self.refuse("features.entity", Problem::new(Code::Conflict, message).expected("another name in the data"));
         }
     }
 

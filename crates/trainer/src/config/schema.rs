@@ -45,6 +45,13 @@ impl Schema {
         Self { root }
     }
 
+    /// The schema as editors are given it.
+    pub fn for_editors(&self) -> Json {
+        let mut root = self.root.clone();
+        params_may_be_absent(&mut root);
+        root
+    }
+
     /// The schema of the whole file.
     pub fn root(&self) -> &Json {
         &self.root
@@ -202,6 +209,20 @@ impl Schema {
             open.extend(properties.iter().map(|(name, inner)| (join(&path, name), inner)));
         }
         None
+    }
+}
+
+/// A learner without `params` has its defaults, and an editor should not say otherwise.
+fn params_may_be_absent(schema: &mut Json) {
+    match schema {
+        Json::Object(map) => {
+            if let Some(required) = map.get_mut("required").and_then(Json::as_array_mut) {
+                required.retain(|key| key != "params");
+            }
+            map.values_mut().for_each(params_may_be_absent);
+        }
+        Json::Array(items) => items.iter_mut().for_each(params_may_be_absent),
+        _ => {}
     }
 }
 

@@ -1,5 +1,5 @@
 use ndarray::Array2;
-use trainer_data::split;
+use trainer_data::{Dataset, Warning, split};
 use trainer_features::PlanSpec;
 use trainer_models::{Decision, Model, Round};
 use trainer_quality::{DecisionThreshold, FoldSummary, measure};
@@ -69,6 +69,18 @@ impl OutOfFold {
             .collect();
         FoldSummary::of(&values)
     }
+}
+
+/// Warns of classes that cannot be in every fold.
+pub fn few_rows(data: &Dataset, folds: u32) -> Option<Warning> {
+    let mut counts = vec![0u32; data.classes.len()];
+    data.y.iter().for_each(|&class| counts[class as usize] += 1);
+    let few = data.classes.iter().zip(&counts).filter(|(_, count)| **count < folds);
+    let few: Vec<String> = few.map(|(class, count)| format!("`{class}` ({count})")).collect();
+    (!few.is_empty()).then(|| {
+        let message = format!("fewer rows than the {folds} folds in class {}: some folds have none", few.join(", "));
+        Warning::of_table("few_rows_for_folds", few.len() as u64, message)
+    })
 }
 
 fn predict_fold(

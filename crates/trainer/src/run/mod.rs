@@ -7,6 +7,7 @@ mod parts;
 mod predicted;
 mod watch;
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use trainer_data::{Dataset, Table, Warning};
@@ -66,6 +67,12 @@ pub struct Rows {
     pub validation: usize,
     /// Rows of the test file.
     pub test: usize,
+}
+
+impl fmt::Display for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} training, {} validation, {} test", self.training, self.validation, self.test)
+    }
 }
 
 /// The part that is reported and gated.
@@ -153,6 +160,7 @@ pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Wat
         0 => None,
         folds => {
             watch.stage(Stage::CrossValidation);
+            warnings.extend(folds::few_rows(&parts.train.data, folds));
             Some(OutOfFold::of(&setting, &parts.train, &spec, folds, watch)?)
         }
     };

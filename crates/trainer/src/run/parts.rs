@@ -33,6 +33,10 @@ impl Parts {
     ) -> anyhow::Result<Self> {
         let Material { train, test } = material;
         let weight = config.data.weight.as_deref();
+        for id in config.features.entity.iter().flat_map(|entity| entity.names()) {
+            // An id under another name would become a feature.
+            train.require(id)?;
+        }
         let target = trainer_data::target(&train, &config.data.target)?;
         warnings.extend(trainer_data::alike_classes(&target, &config.data.target));
         let truth = Truth { y: target.y, weight: weights(&train, weight)?, classes: target.classes };
