@@ -98,7 +98,8 @@ fn weights_are_repeated_rows() {
 fn class_weights_move_the_leaves() {
     let mut train = data(4000, 2, false);
     // One row in about ten is of class 1, whatever its features: only weights can move the leaves.
-    train.y = (0..4000u32).map(|row| u32::from(trainer_kernels::philox(3, row, 0, 0, Purpose::BinSample)[0] % 10 == 0)).collect();
+    let random = |row: u32| trainer_kernels::philox(3, row, 0, 0, Purpose::BinSample)[0];
+    train.y = (0..4000).map(|row| u32::from(random(row).is_multiple_of(10))).collect();
     let share = |class_weight| {
         let forest = RandomForest { n_estimators: 20, max_depth: Some(1), class_weight, ..RandomForest::default() };
         let proba = fitted(&train, forest).model.predict(&train.matrix, &trainer_kernels::Device::Cpu).unwrap();
