@@ -297,6 +297,14 @@ fn an_id_under_another_name_is_told_and_not_learned_from() {
 }
 
 #[test]
+fn a_column_to_ignore_that_is_not_there_is_told() {
+    let dir = scratch();
+    let (_, told) = fit(&dir, &config(&dir, &format!("  ignore: [regoin]\n{SMALL}")), 0);
+    let codes: Vec<&str> = told["warnings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"absent_column"), "{codes:?}");
+}
+
+#[test]
 fn test_rows_are_not_the_training_rows_under_another_name() {
     let dir = scratch();
     std::fs::copy(repository().join("datasets/churn/train.parquet"), dir.path().join("copy.parquet")).unwrap();

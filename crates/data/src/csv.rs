@@ -20,6 +20,7 @@ use self::record::Next;
 use self::shape::{Cells, Shape};
 use self::tally::Tally;
 use self::text::{Halt, Header, Text};
+use crate::warning::absent_columns;
 use crate::{Column, DataError, ReadOptions, Warning};
 
 /// Bytes of text that one task reads.
@@ -67,6 +68,8 @@ fn read_in_parts(bytes: &[u8], file: &str, read: &ReadOptions, part_bytes: usize
         warnings.push(Warning::of_table("blank_lines", blank_lines + header.blank_lines, message));
     }
     warnings.extend(header.warning(file));
+    let names: Vec<&str> = header.names.iter().map(|name| name.as_ref()).collect();
+    warnings.extend(absent_columns(&read.skip, &names, file));
     let mut digits = HashSet::new();
     let mut arrays = Vec::new();
     for (position, shape) in found.iter().enumerate() {

@@ -62,7 +62,8 @@ fn decode(
     match format {
         Format::Parquet => {
             signature::check_parquet(bytes, name)?;
-            Ok((parquet::read(bytes, name, &options.skip)?, HashSet::new(), Vec::new()))
+            let (columns, warnings) = parquet::read(bytes, name, &options.skip)?;
+            Ok((columns, HashSet::new(), warnings))
         }
         Format::Csv => {
             let unpacked = unpack(name, bytes, packing)?;

@@ -12,14 +12,17 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use crate::guard::guarded;
-use crate::{Column, DataError, Fault, Table};
+use crate::warning::absent_columns;
+use crate::{Column, DataError, Fault, Table, Warning};
 
 /// The columns of a file, but for those to skip.
 ///
 /// # Errors
 /// `Malformed`: not Parquet, cut or damaged, a column of a type that is not supported, or more rows than a table holds.
-pub(crate) fn read(bytes: &Bytes, file: &str, skip: &[String]) -> Result<Vec<Column>, DataError> {
+pub(crate) fn read(bytes: &Bytes, file: &str, skip: &[String]) -> Result<(Vec<Column>, Vec<Warning>), DataError> {
     let metadata = open(bytes, file)?;
+    let names: Vec<&str> = metadata.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let absent = absent_columns(skip, &names, file);
     let rows = metadata.metadata().file_metadata().num_rows();
     let rows = usize::try_from(rows).ok().filter(|&rows| rows <= Table::MAX_ROWS).ok_or_else(|| {
         let message = format!("expected at most {} rows, found {rows}", Table::MAX_ROWS);
@@ -28,7 +31,8 @@ pub(crate) fn read(bytes: &Bytes, file: &str, skip: &[String]) -> Result<Vec<Col
     let wanted: Vec<usize> = (0..metadata.schema().fields().len())
         .filter(|&position| !skip.contains(metadata.schema().field(position).name()))
         .collect();
-    wanted.into_par_iter().map(|position| column(bytes, &metadata, position, rows, file)).collect()
+    let columns = wanted.into_par_iter().map(|position| column(bytes, &metadata, position, rows, file));
+    Ok((columns.collect::<Result<_, _>>()?, absent))
 }
 
 /// The footer, with text asked for in the one form that columns hold.
@@ -125,7 +129,7 @@ mod tests {
         let text: ArrayRef = Arc::new((0..1000).map(|row| Some(format!("{}", row % 7))).collect::<StringArray>());
         let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values(0..1000).with_timezone("UTC"));
         let bytes = file(vec![("n", numbers.clone()), ("t", text.clone()), ("at", times.clone())], 64);
-        let columns = read(&bytes, "a.parquet", &[]).unwrap();
+        let (columns, _) = read(&bytes, "a.parquet", &[]).unwrap();
         for (column, array) in columns.iter().zip([numbers, text, times]) {
             assert_eq!(*column, Column::new(column.name(), array).unwrap());
         }
@@ -145,7 +149,7 @@ mod tests {
                 error.to_string().starts_with(&format!("a.parquet, column `{name}`: expected one number")),
                 "{error}"
             );
-            let columns = read(&bytes, "a.parquet", &[name.to_owned()]).unwrap();
+            let (columns, _) = read(&bytes, "a.parquet", &[name.to_owned()]).unwrap();
             assert_eq!((columns.len(), columns[0].kind()), (1, Kind::Integer));
         }
     }
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn no_rows_are_columns_without_cells() {
         let empty: ArrayRef = Arc::new(Int32Array::from(Vec::<i32>::new()));
-        let columns = read(&file(vec![("id", empty)], 10), "a.parquet", &[]).unwrap();
+        let (columns, _) = read(&file(vec![("id", empty)], 10), "a.parquet", &[]).unwrap();
         assert_eq!((columns.len(), columns[0].len()), (1, 0));
     }
 }

@@ -33,6 +33,14 @@ impl Warning {
     }
 }
 
+/// Columns that were to be left out and are not there (`absent_column`): under another name they would be read.
+pub(crate) fn absent_columns(skip: &[String], names: &[&str], file: &str) -> Vec<Warning> {
+    let absent = skip.iter().filter(|name| !names.contains(&name.as_str()));
+    absent
+        .map(|name| Warning::new("absent_column", name, 1, format!("to be left out, and not a column of {file}")))
+        .collect()
+}
+
 /// Beyond this, not every whole number is a 64-bit float.
 const LARGEST_EXACT: i128 = 1 << 53;
 

@@ -147,7 +147,7 @@ mod tests {
         write(&table(), &b).unwrap();
         let bytes = fs::read(&a).unwrap();
         assert_eq!(bytes, fs::read(&b).unwrap());
-        let columns = crate::parquet::read(&bytes.into(), "a.parquet", &[]).unwrap();
+        let (columns, _) = crate::parquet::read(&bytes.into(), "a.parquet", &[]).unwrap();
         assert_eq!(Table::from_columns(columns).unwrap(), table());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left aside");
     }

@@ -80,7 +80,10 @@ impl SavedRun {
         if self.model.classes.iter().any(|class| matches!(class, Label::Text(_))) {
             text.push(self.config.data.target.clone());
         }
-        crate::input::read_one(path, &self.config, text)
+        let mut input = crate::input::read_one(path, &self.config, text)?;
+        // What training left out need not be there at all.
+        input.warnings.retain(|warning| warning.code != "absent_column");
+        Ok(input)
     }
 
     /// How classes become one number, as in the run.
