@@ -1,0 +1,1 @@
+//! ONNX graphs: the messages, and a builder that knows the operators in use.

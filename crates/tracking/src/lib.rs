@@ -1,0 +1,17 @@
+//! Where runs are logged: MLflow over REST, and the embedded store that the official client opens.
+//!
+//! A run is a [`Record`], written beside the run's files before anything is sent. Publishing it is the same road for
+//! every [`Store`], and can be walked again from anywhere: what is there is found, and not made twice.
+
+mod error;
+mod record;
+mod store;
+
+pub use error::TrackingError;
+pub use record::{
+    Artifact, Child, Dataset, Experiment, LoggedModel, Metric, Record, RunStatus, Tag, VersionRecord,
+};
+pub use store::{
+    ArtifactRoot, Entity, ExperimentInfo, ModelInfo, NewModel, NewRun, NewVersion, Registry, RegisteredModel, Run, RunInfo,
+    Store, Tracking, Version,
+};
