@@ -2,6 +2,8 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use trainer_kernels::{Bins, Cut, IS_SET, MISSING_LEFT, Step, Steps, Tree, Walked, sum_leaves};
 
+use crate::checkpoint::checkpoints;
+
 /// One in the fixed point of leaves.
 pub const ONE: u32 = 1 << 24;
 
@@ -94,6 +96,19 @@ impl Ensemble {
     pub fn predict(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
         let nodes = self.steps();
         mean(&sum_leaves(x, self.flat(&nodes)), |_| self.roots.len() as u64)
+    }
+
+    /// What [`Self::predict`] would be for the first trees alone, for more and more of them.
+    pub fn predict_staged(&self, x: ArrayView2<'_, f32>, each: &mut dyn FnMut(u32, &Array2<f32>)) {
+        let nodes = self.steps();
+        let mut sums = Array2::zeros((x.nrows(), self.classes));
+        let mut begin = 0;
+        for end in checkpoints(self.roots.len() as u32) {
+            let steps = Steps { roots: &self.roots[begin..end as usize], ..self.flat(&nodes) };
+            sums += &sum_leaves(x, steps);
+            each(end, &mean(&sums, |_| end.into()));
+            begin = end as usize;
+        }
     }
 
     /// What predictions become when one column changes: `score` is called with the rows' probabilities as they are, and

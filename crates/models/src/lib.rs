@@ -4,6 +4,7 @@
 //! explains and saves itself without knowing who learned it.
 
 mod artifact;
+mod checkpoint;
 #[cfg(test)]
 mod contract;
 mod ensemble;

@@ -75,6 +75,19 @@ impl Model {
         })
     }
 
+    /// The probabilities that the model gave after more and more of its rounds (for a forest: trees), each told with the
+    /// number of rounds; the last are those of [`Self::predict`].
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_staged(&self, matrix: &Matrix, each: &mut dyn FnMut(u32, &Array2<f32>)) -> Result<(), ModelError> {
+        self.check_features(matrix)?;
+        match &self.form {
+            Form::Trees(ensemble) => ensemble.predict_staged(matrix.x.view(), each),
+        }
+        Ok(())
+    }
+
     /// Whether the matrix has the columns that it was fitted on.
     pub(crate) fn check_features(&self, matrix: &Matrix) -> Result<(), ModelError> {
         if matrix.features.len() != self.features.len() {
@@ -123,8 +136,11 @@ fn most_probable(row: ndarray::ArrayView1<'_, f32>) -> u32 {
 pub struct Fitted {
     /// The model.
     pub model: Model,
-    /// What the rows are predicted as by those parts of the model that did not see them.
-    pub out_of_bag: Option<OutOfBag>,
+    /// What the rows are predicted as by those parts of the model that did not see them: after more and more rounds, the
+    /// last after all of them; none when it was not asked for.
+    pub out_of_bag: Vec<OutOfBag>,
+    /// Parameters that are rules or fractions, with what they came to on these rows.
+    pub resolved: Vec<(&'static str, String)>,
     /// What was odd.
     pub warnings: Vec<Warning>,
 }
@@ -132,6 +148,8 @@ pub struct Fitted {
 /// Predictions for the training rows by the trees that did not draw them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutOfBag {
+    /// How many trees there were.
+    pub trees: u32,
     /// The rows that some tree did not draw.
     pub rows: Vec<u32>,
     /// The probability of each class for each of `rows`.

@@ -11,6 +11,9 @@ pub struct FoldSummary {
     pub mean: Values,
     /// Standard deviation over the folds, of the population (ddof 0), as `numpy.std` prints it.
     pub std: Values,
+    /// The metrics of each fold.
+    #[serde(skip)]
+    pub each: Vec<Values>,
 }
 
 impl FoldSummary {
@@ -26,6 +29,7 @@ impl FoldSummary {
             folds: folds.len(),
             mean: names.iter().enumerate().map(|(i, &name)| (name, mean(i))).collect(),
             std: names.iter().enumerate().map(|(i, &name)| (name, std(i))).collect(),
+            each: folds.to_vec(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub use error::QualityError;
 pub use evaluation::{ClassRow, Evaluation, evaluate};
 pub use flat::FlatMetrics;
 pub use folds::FoldSummary;
-pub use gate::{Gate, GateReport, Gates, On, Verdict, judge};
+pub use gate::{Gate, GateReport, Gates, On, Rival, Verdict, compare, judge};
 pub use metric::{Better, METRICS, Metric};
 pub use model_quality::Measured;
 pub use scores::Scores;

@@ -83,7 +83,7 @@ pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &P
 
 /// The tables that a run starts from.
 pub fn material(inputs: &Inputs) -> Material {
-    Material { train: inputs.train.table.clone(), test: inputs.test.as_ref().map(|input| input.table.clone()) }
+    Material { train: inputs.train.table.clone(), test: inputs.test.as_ref().map(|input| input.table.clone()), rival: None }
 }
 
 fn read_warnings(inputs: &Inputs) -> Vec<Warning> {

@@ -43,12 +43,16 @@ impl RunFolder {
         &self.path
     }
 
-    /// Adds a file.
+    /// Adds a file; the folders of a name with `/` are made.
     ///
     /// # Errors
     /// With the path: when it cannot be written, such as on a full disk.
     pub fn add(&mut self, name: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        fs::write(self.path.join(name), bytes)
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent().filter(|parent| *parent != self.path) {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, bytes)
     }
 
     /// The name that it is to have, unless that is taken.
@@ -63,10 +67,7 @@ impl RunFolder {
     /// # Errors
     /// With the path: when something cannot be made durable or renamed; the folder is then removed.
     pub fn commit(mut self, hash: &str) -> io::Result<PathBuf> {
-        for entry in fs::read_dir(&self.path)? {
-            fs::File::open(entry?.path())?.sync_all()?;
-        }
-        fs::File::open(&self.path)?.sync_all()?;
+        sync(&self.path)?;
         let name = self.final_name(hash);
         let taken = |path: &PathBuf| path.symlink_metadata().is_ok();
         let numbered = (2..).map(|number: u32| self.parent.join(format!("{name}-{number}")));
@@ -86,6 +87,16 @@ impl Drop for RunFolder {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Makes a file, or a folder with all that is in it, durable.
+fn sync(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            sync(&entry?.path())?;
+        }
+    }
+    fs::File::open(path)?.sync_all()
 }
 
 /// Letters, digits, `.`, `_` and `-` of a name, at most 48, never starting with a dot or a dash.
@@ -126,10 +137,12 @@ mod tests {
         let runs = dir.path().join("a/runs");
         let mut folder = RunFolder::create(&runs, "Churn: prediction/1", at(1_795_244_304)).unwrap();
         folder.add("metrics.json", "{}").unwrap();
+        folder.add("plots/a/b.svg", "<svg/>").unwrap();
         assert!(names(&runs).iter().all(|name| name.starts_with(".tmp-")));
         let path = folder.commit("ab12cd34ef").unwrap();
         assert_eq!(names(&runs), ["20261121T065824Z-Churn--prediction-1-ab12cd34"]);
         assert_eq!(std::fs::read_to_string(path.join("metrics.json")).unwrap(), "{}");
+        assert_eq!(std::fs::read_to_string(path.join("plots/a/b.svg")).unwrap(), "<svg/>");
     }
 
     #[test]
@@ -162,8 +175,9 @@ mod tests {
         let error = RunFolder::create(&file, "x", at(0)).unwrap_err().to_string();
         assert!(error.contains(file.to_str().unwrap()), "{error}");
         let mut folder = RunFolder::create(dir.path(), "x", at(0)).unwrap();
-        let error = folder.add("no/such", "1").unwrap_err().to_string();
-        assert!(error.contains("no/such"), "{error}");
+        folder.add("file", "").unwrap();
+        let error = folder.add("file/such", "1").unwrap_err().to_string();
+        assert!(error.contains("file"), "{error}");
     }
 
     #[test]

@@ -141,8 +141,7 @@ pub fn read_lock(path: &Path) -> anyhow::Result<Lock> {
 pub fn config_of(lock: &Lock, path: &Path, keep_unset: bool) -> anyhow::Result<Config> {
     let text = serde_json::to_string_pretty(&lock.config)?;
     // Only what `${VAR}` names: overrides were laid over the config before it was locked.
-    let mut overlay = Overlay { keep_unset, ..Overlay::of_environment() };
-    overlay.environment.retain(|(name, _)| !name.starts_with("TRAINER__"));
+    let overlay = Overlay { keep_unset, replace_only: true, ..Overlay::of_environment() };
     let name = format!("config in {}", path.display());
     let loaded = load(&name, &text, &overlay)
         .map_err(|problems| Failure { problems, ..Failure::usage(format!("{name} does not load")) })?;

@@ -51,6 +51,6 @@ impl Learner for Dummy {
         ensemble.push(&Tree { nodes: vec![Node::LEAF], weights }, &[]);
         let (features, classes) = (data.matrix.features.clone(), data.classes.clone());
         let model = Model { form: Form::Trees(ensemble), features, classes, decision: None };
-        Ok(Fitted { model, out_of_bag: None, warnings: vec![] })
+        Ok(Fitted { model, out_of_bag: vec![], resolved: vec![], warnings: vec![] })
     }
 }

@@ -198,11 +198,11 @@ impl RandomForest {
         if (job.on_round)(&Round { done: 0, total }).is_break() {
             return Err(stopped(0));
         }
-        let out_of_bag = self.oob_score.then(|| OutOfBagSums::new(data.y.len(), data.classes.len()));
+        let out_of_bag = self.oob_score.then(|| OutOfBagSums::new(data.y.len(), data.classes.len(), total));
         let done = AtomicU32::new(0);
-        let on_tree = |_: u32, tree: &Tree, counts: &[u8]| {
+        let on_tree = |number: u32, tree: &Tree, counts: &[u8]| {
             if let Some(sums) = &out_of_bag {
-                sums.add(tree, &records, counts);
+                sums.add(number, tree, &records, counts);
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             (job.on_round)(&Round { done, total })
@@ -214,7 +214,8 @@ impl RandomForest {
         trees.iter().for_each(|tree| ensemble.push(tree, records.bins()));
         let (features, classes) = (data.matrix.features.clone(), data.classes.clone());
         let model = Model { form: Form::Trees(ensemble), features, classes, decision: None };
-        Ok(Fitted { model, out_of_bag: out_of_bag.map(OutOfBagSums::finish), warnings: resolved.warnings })
+        let out_of_bag = out_of_bag.map(OutOfBagSums::finish).unwrap_or_default();
+        Ok(Fitted { model, out_of_bag, resolved: resolved.parameters(), warnings: resolved.warnings })
     }
 }
 

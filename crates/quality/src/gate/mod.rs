@@ -1,6 +1,9 @@
 //! Gates: what a metric must reach for a model to pass, and the verdicts.
 
+mod compared;
 mod written;
+
+pub use compared::{Rival, compare};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,11 +3,20 @@
 use super::problem::{Code, Problem};
 use super::schema::{did_you_mean, join, list, text_of};
 use super::source::{Sources, Span};
-use super::tree::{Entry, Layer, Node, Value};
+use super::tree::{Entry, Layer, Node, Text, Value};
 use super::yaml;
 
 /// Variables with this start are laid over the config: `TRAINER__TRAINING__CV_FOLDS=0` sets `training.cv_folds`.
 pub const PREFIX: &str = "TRAINER__";
+
+/// Variables of the official MLflow client that mean a value of the config; `TRAINER__` wins over them.
+const MLFLOW: [(&str, [&str; 2]); 5] = [
+    ("MLFLOW_TRACKING_URI", ["training", "tracking_uri"]),
+    ("MLFLOW_EXPERIMENT_NAME", ["training", "experiment_name"]),
+    ("MLFLOW_RUN_NAME", ["training", "run_name"]),
+    ("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", ["training", "system_metrics"]),
+    ("MLFLOW_REGISTRY_URI", ["registry", "uri"]),
+];
 
 /// Name under which messages show variables of the environment.
 pub const ENVIRONMENT: &str = "environment";
@@ -91,6 +100,26 @@ pub fn set(argument: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -
 pub fn variable(name: &str, value: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
     let source = sources.add(ENVIRONMENT, format!("{name}={value}"));
     assignment(source, sources, "__", &Layer::Environment, "TRAINER__SECTION__KEY=VALUE", problems)
+}
+
+/// A variable of the official MLflow client as a tree; its value is text, not YAML, and an empty one is none.
+pub fn mlflow_variable(name: &str, value: &str, sources: &mut Sources) -> Option<Node> {
+    let (_, path) = MLFLOW.iter().find(|(known, _)| *known == name)?;
+    if value.is_empty() {
+        return None;
+    }
+    let source = sources.add(ENVIRONMENT, format!("{name}={value}"));
+    let span = Some(Span::new(source, name.len() + 1..name.len() + 1 + value.len()));
+    let value = match (path[1], value.to_lowercase().as_str()) {
+        ("system_metrics", "true" | "1") => Value::Bool(true),
+        ("system_metrics", "false" | "0") => Value::Bool(false),
+        _ => Value::Text(Text { value: value.to_owned(), written: value.to_owned() }),
+    };
+    let leaf = Node { value, span, layer: Layer::Environment };
+    Some(path.iter().rev().fold(leaf, |node, key| {
+        let entry = Entry { key: (*key).to_owned(), key_span: span, node };
+        Node { value: Value::Map(vec![entry]), span, layer: Layer::Environment }
+    }))
 }
 
 fn assignment(
@@ -194,6 +223,20 @@ mod tests {
             assert_eq!(problems.len(), 1, "{argument}: {problems:?}");
             assert_eq!(problems[0].place.as_ref().unwrap().file, "--set");
         }
+    }
+
+    #[test]
+    fn variables_of_mlflow_are_text_and_not_yaml() {
+        let mut sources = Sources::default();
+        let mut of = |name: &str, value: &str| mlflow_variable(name, value, &mut sources).map(|node| node.to_json());
+        assert_eq!(of("MLFLOW_EXPERIMENT_NAME", "2024"), Some(json!({"training": {"experiment_name": "2024"}})));
+        assert_eq!(
+            of("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "True"),
+            Some(json!({"training": {"system_metrics": true}}))
+        );
+        assert_eq!(of("MLFLOW_REGISTRY_URI", "http://r"), Some(json!({"registry": {"uri": "http://r"}})));
+        assert_eq!(of("MLFLOW_TRACKING_URI", ""), None);
+        assert_eq!(of("MLFLOW_RUN_ID", "x"), None);
     }
 
     #[test]

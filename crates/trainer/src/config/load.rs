@@ -23,13 +23,15 @@ const LARGEST: u64 = 4 << 20;
 pub struct Overlay {
     /// Name of a section of `targets:`.
     pub target: Option<String>,
-    /// Variables of the environment: for `${VAR}`, and those that start with `TRAINER__`.
+    /// Variables of the environment: for `${VAR}`, those of the MLflow client, and those that start with `TRAINER__`.
     pub environment: Vec<(String, String)>,
     /// `KEY=VALUE`, the last one wins.
     pub set: Vec<String>,
     /// Whether `${VAR}` that is not set stays as it is written: for a config that is kept with a run, where the
     /// variable was set when it was fitted.
     pub keep_unset: bool,
+    /// Whether variables only replace `${VAR}` and are not laid over the config.
+    pub replace_only: bool,
 }
 
 impl Overlay {
@@ -254,7 +256,11 @@ impl Loading {
         if let Some(name) = &overlay.target {
             layers.extend(layer::target(name, targets, &mut self.sources, &mut self.problems));
         }
-        for (name, value) in overlay.environment.iter().filter(|(name, _)| name.starts_with(layer::PREFIX)) {
+        let variables = if overlay.replace_only { &[] } else { overlay.environment.as_slice() };
+        for (name, value) in variables {
+            layers.extend(layer::mlflow_variable(name, value, &mut self.sources));
+        }
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(layer::PREFIX)) {
             layers.extend(layer::variable(name, value, &mut self.sources, &mut self.problems));
         }
         for argument in &overlay.set {

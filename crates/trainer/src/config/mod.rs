@@ -23,5 +23,5 @@ pub use load::{Loaded, Overlay, load, load_file};
 pub use problem::{Code, Problem};
 pub use render::{Paint, render};
 pub use schema::Schema;
-pub use shape::{Config, Data, Expectations, Features, Fraction, OneOrMany, Project, Training};
+pub use shape::{Config, Data, Expectations, Features, Fraction, OnFailure, OneOrMany, Project, Registry, Training};
 pub use source::Place;

@@ -1,6 +1,7 @@
 //! Rules between values of a config, and what is worth a note.
 
 use trainer_quality::DecisionThreshold;
+use trainer_tracking::Address;
 
 use super::problem::{Code, Problem};
 use super::{Config, Training};
@@ -18,7 +19,8 @@ pub struct Rules {
 pub fn check(config: &Config) -> Rules {
     let mut rules = Rules::default();
     rules.device(config);
-    rules.tracking(&config.training);
+    rules.tracking(config);
+    rules.registry(config);
     rules.folds(&config.training);
     rules.columns(config);
     rules.ids(config);
@@ -45,12 +47,49 @@ impl Rules {
         }
     }
 
-    fn tracking(&mut self, training: &Training) {
-        if training.tracking_uri.as_deref().is_some_and(|uri| uri != "none") {
-            let problem = Problem::new(Code::Unsupported, "this version cannot log to a tracking server")
-                .expected("`none`, or no `tracking_uri`")
-                .hint("the run folder holds everything that would be logged");
-            self.refuse("training.tracking_uri", problem);
+    fn tracking(&mut self, config: &Config) {
+        for (path, uri) in [("training.tracking_uri", &config.training.tracking_uri), ("registry.uri", &config.registry.uri)] {
+            if let Some(Err(error)) = uri.as_deref().map(Address::parse) {
+                let text = error.to_string();
+                let (message, hint) = text.split_once("\n  hint: ").map_or((&*text, None), |(it, hint)| (it, Some(hint)));
+                let mut problem = Problem::new(Code::WrongForm, message);
+                problem.hint = hint.map(str::to_owned);
+                self.refuse(path, problem);
+            }
+        }
+    }
+
+    fn registry(&mut self, config: &Config) {
+        let registry = &config.registry;
+        if let Some(name) = registry.name.as_deref().filter(|name| name.is_empty() || name.contains(['/', ':'])) {
+            let problem = Problem::new(Code::WrongForm, "not a name of a registered model")
+                .expected("a name without `/` and `:`")
+                .found(format!("`{name}`"));
+            self.refuse("registry.name", problem);
+        }
+        for (path, alias) in [("registry.promote", &registry.promote), ("registry.compare_to", &registry.compare_to)] {
+            if let Some(alias) = alias.as_deref().filter(|alias| !is_alias(alias)) {
+                let problem = Problem::new(Code::WrongForm, "not an alias")
+                    .expected("letters, digits, `_` and `-`; not `latest`, not `v1`")
+                    .found(format!("`{alias}`"));
+                self.refuse(path, problem);
+            }
+        }
+        let off = config.training.tracking_uri.as_deref() == Some("none");
+        if off && registry.compare_to.is_some() {
+            let message = "there is no registry to compare with: `training.tracking_uri` is `none`";
+            self.refuse("registry.compare_to", Problem::new(Code::Conflict, message).expected("a store, or no `compare_to`"));
+        } else if off && (registry.name.is_some() || registry.promote.is_some()) {
+            self.notes.push("registry is ignored: training.tracking_uri is none".into());
+        }
+        if registry.promote.is_some() && config.quality_gates.is_empty() && registry.compare_to.is_none() {
+            self.notes.push("registry.promote without quality_gates: every model is promoted".into());
+        }
+        if registry.tolerance > 0.0 && registry.compare_to.is_none() {
+            self.notes.push("registry.tolerance is ignored: registry.compare_to is not given".into());
+        }
+        if config.training.nested_folds && config.training.cv_folds == 0 {
+            self.notes.push("training.nested_folds is ignored: training.cv_folds is 0".into());
         }
     }
 
@@ -167,4 +206,11 @@ impl Rules {
 /// The column of `view:column`.
 fn column(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
+}
+
+/// MLflow's rule for aliases.
+fn is_alias(alias: &str) -> bool {
+    let version = alias.strip_prefix(['v', 'V']).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let letters = alias.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    !alias.is_empty() && alias.len() <= 255 && letters && !alias.eq_ignore_ascii_case("latest") && !version
 }

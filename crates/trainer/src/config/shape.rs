@@ -30,6 +30,9 @@ pub struct Config {
     /// How it is trained and judged.
     #[serde(default)]
     pub training: Training,
+    /// What is registered, and promoted behind the gates.
+    #[serde(default)]
+    pub registry: Registry,
     /// What the judged part's metrics must reach: `accuracy: 0.85`, or `{metric: recall, min: 0.75, on: lower_bound}`.
     #[serde(default)]
     pub quality_gates: Gates,
@@ -232,8 +235,15 @@ pub struct Features {
 pub struct Training {
     /// Experiment that runs are grouped under; absent: the project's name.
     pub experiment_name: Option<String>,
-    /// Tracking server; absent or `none`: off.
+    /// Name of the run; absent: that of the run folder.
+    pub run_name: Option<String>,
+    /// Where runs are logged: an MLflow server (`http://mlflow:5000`), `sqlite:///path/mlflow.db`, or `none`; absent: the
+    /// embedded store, `./mlflow.db` with `./mlruns`.
     pub tracking_uri: Option<String>,
+    /// Whether the load of processor, memory, disk and network is logged too.
+    pub system_metrics: bool,
+    /// Whether each fold of the cross-validation is a run of its own, nested under this one.
+    pub nested_folds: bool,
     /// Passes over the data; used by iterative learners.
     pub epochs: Option<NonZeroU32>,
     /// Rows a step; used by iterative learners.
@@ -253,7 +263,10 @@ impl Default for Training {
     fn default() -> Self {
         Self {
             experiment_name: None,
+            run_name: None,
             tracking_uri: None,
+            system_metrics: false,
+            nested_folds: false,
             epochs: None,
             batch_size: None,
             cv_folds: 5,
@@ -262,4 +275,34 @@ impl Default for Training {
             decision_threshold: None,
         }
     }
+}
+
+/// What is registered, and promoted behind the gates.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registry {
+    /// The registered model; absent: the project's name, and only for a model that passed its gates.
+    pub name: Option<String>,
+    /// Alias to point at the version when every gate passes, such as `champion` or `challenger`; null: register only.
+    pub promote: Option<String>,
+    /// Alias of the version that the model is held against on the judged rows, as one more gate for each metric that has
+    /// one; null: none.
+    pub compare_to: Option<String>,
+    /// By how much a metric may be worse than that version's.
+    #[schemars(range(min = 0.0))]
+    pub tolerance: f64,
+    /// What happens to a model that fails a gate; absent: it is registered where `name` is given.
+    pub on_failure: Option<OnFailure>,
+    /// Where the registry is, when it is not at `training.tracking_uri`.
+    pub uri: Option<String>,
+}
+
+/// What happens to a model that fails a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// A version is made and marked as rejected; no alias moves.
+    Register,
+    /// No version is made.
+    Skip,
 }

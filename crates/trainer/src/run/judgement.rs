@@ -4,7 +4,8 @@ use trainer_models::{Importance, Model, OutOfBag, Round, permutation_importance}
 use trainer_quality::{Bootstrap, FlatMetrics, FoldSummary, METRICS, evaluate, judge, measure};
 
 use super::part::{Part, Truth};
-use super::{JudgedPart, Outcome, Parts, Predicted, Setting, Watch};
+use super::history::History;
+use super::{JudgedPart, Outcome, Parts, Predicted, Rival, Setting, Watch};
 use crate::config::Config;
 use crate::interrupt;
 
@@ -20,8 +21,9 @@ pub struct Judgement<'a> {
     pub setting: &'a Setting<'a>,
     pub config: &'a Config,
     pub model: Model,
-    pub out_of_bag: Option<OutOfBag>,
+    pub out_of_bag: Vec<OutOfBag>,
     pub folds: Option<FoldSummary>,
+    pub rival: Option<Rival>,
     pub watch: &'a dyn Watch,
 }
 
@@ -36,7 +38,11 @@ impl Judgement<'_> {
         let (predicted, truth) = self.predict(part)?;
         let scores = predicted.scores(&truth);
         let evaluation = evaluate(&scores);
-        let gates = judge(&self.config.quality_gates, &scores, &Bootstrap::seeded(setting.seed));
+        let mut gates = judge(&self.config.quality_gates, &scores, &Bootstrap::seeded(setting.seed));
+        if let Some(rival) = &self.rival {
+            gates.verdicts.extend(rival.verdicts(self.config, &scores, part, setting.device, setting.averaging));
+            gates.passed = gates.verdicts.iter().all(|verdict| verdict.passed);
+        }
         let baseline = self.baseline(&parts, part)?;
 
         let mut metrics = FlatMetrics::default().judged(&evaluation.metrics);
@@ -50,7 +56,7 @@ impl Judgement<'_> {
         if let Some(folds) = &self.folds {
             metrics = metrics.cross_validation(folds);
         }
-        if let Some(out_of_bag) = &self.out_of_bag {
+        if let Some(out_of_bag) = self.out_of_bag.last() {
             let truth = parts.train.truth(&out_of_bag.rows);
             let predicted = Predicted::new(&self.model, out_of_bag.proba.clone(), setting.averaging);
             metrics = metrics.out_of_bag(&measure(&predicted.scores(&truth)));
@@ -60,6 +66,10 @@ impl Judgement<'_> {
             metrics = metrics.number("decision_threshold", decision.threshold);
         }
 
+        let mut history = History::default();
+        history.of_part(setting, &self.model, judged.name(), part)?;
+        history.out_of_bag(setting, &self.model, &parts.train, &self.out_of_bag);
+
         let importances = self.model.features.iter().map(|feature| feature.name.clone());
         let importances = importances.zip(self.model.importances()).collect();
         let permutation = self.permutation(part)?;
@@ -68,6 +78,9 @@ impl Judgement<'_> {
             judged_table: part.table.clone(),
             rows: parts.rows(),
             training_table: parts.train.table,
+            validation_table: parts.validation.map(|part| part.table),
+            history: history.0,
+            resolved: Vec::new(),
             plan: parts.plan,
             model: self.model,
             cross_validation: self.folds,

@@ -1,10 +1,12 @@
 //! A run from tables to a judged model: no file is read or written here.
 
 mod folds;
+mod history;
 mod judgement;
 mod part;
 mod parts;
 mod predicted;
+mod rival;
 mod watch;
 
 use std::fmt;
@@ -20,7 +22,9 @@ use crate::config::Config;
 pub use folds::OutOfFold;
 pub use part::{Part, Truth, weights};
 pub use parts::Parts;
+pub use history::Point;
 pub use predicted::Predicted;
+pub use rival::Rival;
 pub use watch::Watch;
 
 use crate::progress::Stage;
@@ -34,6 +38,8 @@ pub struct Material {
     pub train: Table,
     /// The rows to judge on, where there are some.
     pub test: Option<Table>,
+    /// A model that this one is held against.
+    pub rival: Option<Rival>,
 }
 
 /// What stays the same through a run.
@@ -107,6 +113,8 @@ pub struct Outcome {
     pub judged: JudgedPart,
     /// The rows that the model was fitted on, as they were read.
     pub training_table: Table,
+    /// The rows held out of the training file, as they were read.
+    pub validation_table: Option<Table>,
     /// The judged rows as they were read.
     pub judged_table: Table,
     /// What the model says about them.
@@ -117,6 +125,10 @@ pub struct Outcome {
     pub baseline: Values,
     /// Cross-validation, unless it is off.
     pub cross_validation: Option<FoldSummary>,
+    /// Parameters that are rules or fractions, with what they came to.
+    pub resolved: Vec<(&'static str, String)>,
+    /// Scores of the model in the making.
+    pub history: Vec<Point>,
     /// All numbers under their flat names.
     pub metrics: FlatMetrics,
     /// What the gates said.
@@ -133,11 +145,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Data that cannot be learned from, a config that does not fit it, or a stop that was asked for.
-pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Watch) -> anyhow::Result<Outcome> {
+pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn Watch) -> anyhow::Result<Outcome> {
     watch.stage(Stage::Features);
     let learner = config.model.as_dyn();
     let spec = plan_spec(config);
     let mut warnings = Vec::new();
+    let rival = material.rival.take();
     let parts = Parts::new(material, config, &spec, device, &mut warnings)?;
     parts.judged()?;
     let training = &config.training;
@@ -153,7 +166,7 @@ pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Wat
         watch.step(round.done.into(), round.total.into());
         watch.flow()
     })?;
-    let Fitted { mut model, out_of_bag, warnings: found } = fitted;
+    let Fitted { mut model, out_of_bag, resolved, warnings: found } = fitted;
     warnings.extend(found);
 
     let out_of_fold = match training.cv_folds {
@@ -178,9 +191,9 @@ pub fn fit(material: Material, config: &Config, device: &Device, watch: &dyn Wat
     };
     model.decision = choose_decision(&setting, training.decision_threshold.as_ref(), &model, unseen)?;
     let folds = out_of_fold.map(|folds| folds.summary(&setting, &model, &parts.train));
-    let mut outcome = Judgement { setting: &setting, config, model, out_of_bag, folds, watch }.outcome(parts)?;
+    let mut outcome = Judgement { setting: &setting, config, model, out_of_bag, folds, rival, watch }.outcome(parts)?;
     warnings.append(&mut outcome.warnings);
-    Ok(Outcome { warnings, ..outcome })
+    Ok(Outcome { warnings, resolved, ..outcome })
 }
 
 /// Which columns become features, and what the learner needs of them.

@@ -21,6 +21,14 @@ impl Predicted {
         Self { proba, classes, threshold: model.decision.map(|decision| decision.threshold), averaging }
     }
 
+    /// The same, with the classes in another order: `places[class]` is where a class is now.
+    pub fn ordered(self, places: &[usize]) -> Self {
+        let proba = Array2::from_shape_fn(self.proba.dim(), |(row, class)| self.proba[[row, places[class]]]);
+        let place = |class: &u32| places.iter().position(|place| *place == *class as usize);
+        let classes = self.classes.iter().map(|class| place(class).expect("the same classes") as u32).collect();
+        Self { proba, classes, ..self }
+    }
+
     /// Beside what is true.
     pub fn scores<'a>(&'a self, truth: &'a Truth) -> Scores<'a> {
         Scores::new(&truth.y, self.proba.view(), &self.classes, &truth.classes, self.averaging)

@@ -64,6 +64,22 @@ impl Resolved {
         })
     }
 
+    /// What rules and fractions came to on these rows, by the parameters' names.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut resolved = vec![
+            ("random_state", self.seed.to_string()),
+            ("max_features", self.features.to_string()),
+            ("min_samples_split", self.min_split.to_string()),
+            ("min_samples_leaf", self.min_leaf.to_string()),
+        ];
+        resolved.extend(self.draws.map(|draws| ("max_samples", draws.to_string())));
+        if let SampleWeights::Classes(weights) = &self.weights {
+            let weights: Vec<String> = weights.iter().map(f64::to_string).collect();
+            resolved.push(("class_weight", weights.join(", ")));
+        }
+        resolved
+    }
+
     /// The function for [`Self::forest`], kept by the caller as long as that.
     pub fn multipliers(&self) -> Option<Multipliers> {
         match &self.weights {

@@ -68,7 +68,9 @@ fn out_of_bag_rows_are_those_that_trees_did_not_draw() {
     let train = data(900, 3, false);
     let forest = RandomForest { n_estimators: 40, oob_score: true, ..RandomForest::default() };
     let fitted = fitted(&train, forest);
-    let out_of_bag = fitted.out_of_bag.unwrap();
+    let stages: Vec<u32> = fitted.out_of_bag.iter().map(|stage| stage.trees).collect();
+    assert_eq!(stages, [1, 2, 4, 8, 16, 32, 40]);
+    let out_of_bag = fitted.out_of_bag.last().unwrap();
     // 40 trees leave a row out with probability 0.632^40.
     assert_eq!(out_of_bag.rows.len(), 900);
     let right = |proba: &ndarray::Array2<f32>| {
@@ -79,6 +81,23 @@ fn out_of_bag_rows_are_those_that_trees_did_not_draw() {
     // One row in ten has a random class: a forest knows those that it saw.
     assert!(seen > 0.97 && (0.80..0.95).contains(&unseen), "{seen} {unseen}");
     assert!(out_of_bag.proba.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-6));
+}
+
+#[test]
+fn the_first_trees_are_a_smaller_forest() {
+    let train = data(500, 3, false);
+    let of = |trees: u32| {
+        fitted(&train, RandomForest { n_estimators: trees, oob_score: true, max_depth: Some(6), ..Default::default() })
+    };
+    let (whole, start) = (of(13), of(8));
+    assert_eq!(whole.out_of_bag[3], start.out_of_bag[3]);
+    assert!(whole.out_of_bag[0].rows.len() < 300, "one tree draws most rows");
+    let mut stages = Vec::new();
+    let mut each = |trees: u32, proba: &ndarray::Array2<f32>| stages.push((trees, proba.clone()));
+    whole.model.predict_staged(&train.matrix, &mut each).unwrap();
+    let predicted = |fitted: &Fitted| fitted.model.predict(&train.matrix, &trainer_kernels::Device::Cpu).unwrap();
+    assert_eq!(stages[3], (8, predicted(&start)));
+    assert_eq!(stages[4], (13, predicted(&whole)));
 }
 
 #[test]
