@@ -12,13 +12,16 @@ pub enum FeatureError {
     /// The saved plan is damaged, or of a version that this program does not read.
     #[error("{0}")]
     Plan(Box<Fault>),
+    /// A step of the plan has no ONNX form: another step, or another format must do.
+    #[error("{0}")]
+    Onnx(Box<Fault>),
 }
 
 impl FeatureError {
     /// Where and what.
     pub fn fault(&self) -> &Fault {
         match self {
-            Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) => fault,
+            Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) | Self::Onnx(fault) => fault,
         }
     }
 
@@ -37,6 +40,10 @@ impl FeatureError {
 
     pub(crate) fn plan(fault: Fault) -> Self {
         Self::Plan(Box::new(fault))
+    }
+
+    pub(crate) fn onnx(fault: Fault) -> Self {
+        Self::Onnx(Box::new(fault))
     }
 }
 

@@ -101,6 +101,10 @@ impl FittedPlan {
         &self.programs
     }
 
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// The plan as it is saved.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("finite numbers and text")

@@ -268,5 +268,6 @@ fn in_step(step: &str, error: FeatureError) -> FeatureError {
         FeatureError::Config(_) => FeatureError::config(fault),
         FeatureError::Data(_) => FeatureError::data(fault),
         FeatureError::Plan(_) => FeatureError::plan(fault),
+        FeatureError::Onnx(_) => FeatureError::onnx(fault),
     }
 }

@@ -20,8 +20,9 @@ const BLOCK: usize = 2048;
 
 pub(crate) type NodeId = usize;
 
+/// How a column comes to be.
 #[derive(Debug, Clone)]
-enum Node {
+pub(crate) enum Node {
     Input(usize),
     Apply { program: usize, inputs: Vec<NodeId> },
     Flag { of: NodeId, column: u32 },
@@ -58,6 +59,10 @@ impl Graph {
 
     pub fn node(&self, name: &str) -> Option<NodeId> {
         self.names.get(name).copied()
+    }
+
+    pub fn at(&self, node: NodeId) -> &Node {
+        &self.nodes[node]
     }
 
     pub fn cell_type(&self, node: NodeId) -> CellType {
@@ -144,7 +149,7 @@ impl Graph {
     }
 
     /// A text column's input, and what its missing cells were filled with.
-    fn text<'p>(&self, mut node: NodeId, programs: &'p [Program]) -> (usize, Option<&'p str>) {
+    pub fn text<'p>(&self, mut node: NodeId, programs: &'p [Program]) -> (usize, Option<&'p str>) {
         let mut fill = None;
         loop {
             match &self.nodes[node] {

@@ -10,9 +10,11 @@ mod contract;
 mod ensemble;
 pub mod learn;
 mod model;
+mod onnx;
 mod permutation_importance;
 
 pub use ensemble::{Ensemble, Node, Split};
 pub use learn::{AnyLearner, Job, Learner, Progress, Round};
 pub use model::{Decision, Fitted, Form, Model, ModelError, OutOfBag};
+pub use onnx::OnnxOutputs;
 pub use permutation_importance::{Importance, permutation_importance};
