@@ -6,11 +6,13 @@
 mod embedded;
 mod error;
 mod local_files;
+mod mlmodel;
 mod record;
 mod store;
 
 pub use embedded::Embedded;
 pub use error::TrackingError;
+pub use mlmodel::mlmodel_yaml;
 pub use record::{
     Artifact, Child, Dataset, Experiment, FORMAT, LoggedModel, Metric, Record, RunStatus, Tag, VersionRecord,
 };
