@@ -1,0 +1,8 @@
+//! The embedded store, and what MLflow's own client makes of it.
+
+mod crowd;
+mod official;
+mod refusal;
+mod rules;
+mod sample;
+mod tables;

@@ -1,0 +1,128 @@
+//! A whole run, written call by call, and a store to write it to.
+
+use std::path::{Path, PathBuf};
+
+use trainer_testkit::{Program, python, repository};
+use trainer_tracking::{
+    Dataset, Embedded, Metric, NewModel, NewRun, NewVersion, Registry, RunStatus, Store, Tag, Tracking,
+};
+
+/// When the sample's run began.
+pub const START_MS: i64 = 1_795_147_307_745;
+
+/// The folder of a store: its file, and its artifacts beside it.
+pub struct Place {
+    pub folder: PathBuf,
+}
+
+impl Place {
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("mlflow.db")
+    }
+
+    pub fn uri(&self) -> String {
+        format!("sqlite:///{}", self.database().display())
+    }
+
+    pub fn open(&self) -> Embedded {
+        Embedded::open(&self.database(), &self.folder.join("mlruns")).unwrap()
+    }
+
+    /// What the official client tells, migrating the file if it is older than the client.
+    pub fn official(&self, command: &str, more: &[&str]) -> serde_json::Value {
+        let script = repository().join("tests/peers/mlflow_store.py");
+        let uri = self.uri();
+        let mut args = vec![script.to_str().unwrap(), command, &uri];
+        args.extend(more);
+        let outcome = Program::new(python()).args(args).dir(&self.folder).expect(0);
+        serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap()
+    }
+}
+
+/// The ids of what [`whole_run`] made.
+#[derive(Debug)]
+pub struct Written {
+    pub experiment: String,
+    pub run: String,
+    pub model: String,
+    pub version: u64,
+}
+
+pub fn metric(key: &str, value: f64, step: i64) -> Metric {
+    Metric { key: key.into(), value, timestamp_ms: START_MS + step, step, dataset: None, of_model: false }
+}
+
+pub fn dataset(context: &str, digest: &str) -> Dataset {
+    Dataset {
+        context: context.into(),
+        name: format!("churn-{context}"),
+        digest: digest.into(),
+        source_type: "local".into(),
+        source: r#"{"uri": "/data/train.csv"}"#.into(),
+        schema: r#"{"mlflow_colspec": [{"type": "long", "name": "tenure", "required": true}]}"#.into(),
+        profile: r#"{"num_rows": 300, "num_elements": 1200}"#.into(),
+    }
+}
+
+/// Makes an experiment where it is missing, and a run in it that is begun and not ended.
+pub fn begin(store: &mut Embedded, experiment: &str, name: &str) -> (String, String) {
+    let experiment = match store.experiment_by_name(experiment).unwrap() {
+        Some(there) => there.id,
+        None => store.create_experiment(experiment).unwrap(),
+    };
+    let tags = [Tag::new("mlflow.user", "alice"), Tag::new("trainer.run_key", name)];
+    let new = NewRun { experiment_id: &experiment, name, user: "alice", start_ms: START_MS, tags: &tags };
+    let run = store.create_run(&new).unwrap();
+    (experiment, run.id)
+}
+
+/// Everything that a run can have, through to the alias.
+pub fn whole_run(store: &mut Embedded, folder: &Path, name: &str) -> Written {
+    let (experiment, run) = begin(store, "churn", name);
+    let datasets = [dataset("training", "cd3e2038"), dataset("test", "99aa")];
+    let params = [Tag::new("n_estimators", "20"), Tag::new("seed", "7")];
+    let mut metrics: Vec<Metric> = (0..50).map(|step| metric("loss", 1.0 / (step as f64 + 1.0), step)).collect();
+    metrics.push(metric("undefined", f64::NAN, 0));
+    metrics.push(metric("endless", f64::INFINITY, 0));
+    let tags = [Tag::new("mlflow.note.content", "**a note**")];
+    store.log_batch(&run, &params, &metrics, &tags, None, &datasets).unwrap();
+    store.log_inputs(&run, &datasets).unwrap();
+    let new = NewModel {
+        experiment_id: &experiment,
+        run_id: &run,
+        name: "model",
+        params: &[Tag::new("algorithm", "random_forest")],
+        tags: &[Tag::new("made.by", "trainer")],
+    };
+    let model = store.create_model(&new).unwrap().unwrap();
+    store.log_output(&run, &model.id).unwrap();
+    let accuracy = Metric { dataset: Some(1), of_model: true, ..metric("test_accuracy", 0.91, 0) };
+    store.log_batch(&run, &[], &[accuracy], &[], Some(&model.id), &datasets).unwrap();
+    store.flush().unwrap();
+
+    let root = store.run(&run).unwrap().unwrap().info.artifacts;
+    for (path, text) in [("config.yaml", "x: 1\n"), ("plots/table.json", "{}")] {
+        let file = folder.join("upload");
+        std::fs::write(&file, text).unwrap();
+        store.put_artifact(&root, path, &file).unwrap();
+    }
+    let mlmodel = folder.join("upload");
+    std::fs::write(&mlmodel, format!("model_id: {}\nmodel_uuid: {}\nflavors: {{}}\n", model.id, model.id)).unwrap();
+    store.put_artifact(&model.artifacts, "MLmodel", &mlmodel).unwrap();
+    store.model_ready(&model.id).unwrap();
+
+    store.create_registered_model("churn-prediction").unwrap();
+    let new = NewVersion {
+        name: "churn-prediction",
+        run_id: &run,
+        model_id: Some(&model.id),
+        files: "",
+        description: "a *version*",
+        tags: &[Tag::new("validation_status", "approved"), Tag::new("gate.accuracy", "passed: 0.91 >= 0.80")],
+    };
+    let version = store.create_version(&new).unwrap().version;
+    store.set_alias("churn-prediction", "champion", version).unwrap();
+    store.end_run(&run, RunStatus::Finished, START_MS + 5_000).unwrap();
+    store.flush().unwrap();
+    Written { experiment, run, model: model.id, version }
+}
