@@ -8,7 +8,7 @@ mod random;
 mod server;
 mod synthetic;
 
-pub use place::{python, repository, scratch, shared};
+pub use place::{onnxruntime, python, repository, scratch, shared};
 pub use program::{Outcome, Program};
 pub use random::SplitMix64;
 pub use server::{Server, free_port};

@@ -19,6 +19,18 @@ pub fn python() -> PathBuf {
     path
 }
 
+/// The folder of an older onnxruntime, to stand first on `PYTHONPATH`: what `./tests/run` made, or lies in the folder that
+/// `TRAINER_TEST_ONNXRUNTIME` names.
+///
+/// # Panics
+/// When it is not there.
+pub fn onnxruntime(version: &str) -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_ONNXRUNTIME").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| repository().join("target/onnxruntime")).join(version);
+    assert!(path.exists(), "no onnxruntime at {}: run ./tests/run once, it makes one", path.display());
+    path
+}
+
 /// A file or folder of the shared data that lies beside the checkout for developers and CI, or `None` with a
 /// line on standard error when it is not there.
 pub fn shared(part: &str) -> Option<PathBuf> {
