@@ -5,7 +5,7 @@ pub enum TrackingError {
     /// The address, a credential or a name is wrong: mend the config or the environment.
     #[error("{0}")]
     Config(String),
-    /// Nobody answers, or not now: try again later.
+    /// Nobody answers, or not now: try again later. What was asked for may have happened.
     #[error("{place}: {message}")]
     Unreachable {
         /// Where.
@@ -27,10 +27,20 @@ pub enum TrackingError {
         /// What the server says.
         message: String,
     },
+    /// A version is not approved, and so not promoted.
+    #[error("{0}")]
+    Gate(String),
     /// The file of the embedded store is not one that this program may write.
     #[error("{0}")]
     Store(String),
     /// A file of the run, or of the embedded store, cannot be read or written.
     #[error(transparent)]
     File(#[from] std::io::Error),
+}
+
+impl TrackingError {
+    /// Whether the same may succeed later, and may have happened already.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
