@@ -2,7 +2,7 @@
 
     mlflow_store.py read URI                    everything in it, as one line of JSON
     mlflow_store.py log URI EXPERIMENT NAME N   logs N runs, NAME-0 and on, as any user of that client would
-    mlflow_store.py tables FILE                 the tables at the revision that trainer writes, made by MLflow's migrations
+    mlflow_store.py tables URI                  makes tables of the revision that trainer writes, by MLflow's migrations
 
 A store in a file of an older revision is migrated by opening it. A NaN is told as the text "NaN".
 """
@@ -135,14 +135,12 @@ def log(uri, experiment, name, count):
     return {"logged": int(count)}
 
 
-def tables(path):
-    """Columns, keys and indexes of every table."""
+def tables(uri):
     import alembic.command
     import sqlalchemy
     from mlflow.store.db.utils import _get_alembic_config
     from mlflow.store.tracking.dbmodels.initial_models import Base
 
-    uri = f"sqlite:///{path}"
     engine = sqlalchemy.create_engine(uri)
     Base.metadata.create_all(engine)
     config = _get_alembic_config(uri)

@@ -88,28 +88,31 @@ impl Embedded {
 
     /// Does all of `work`, or nothing.
     fn write<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, TrackingError> {
-        let written = self.begin().and_then(|()| {
-            let savepoint = self.connection.savepoint()?;
-            // A savepoint that is dropped is undone.
-            let done = work(&savepoint)?;
-            savepoint.commit()?;
-            Ok(done)
-        });
-        written.map_err(|failure| failure.at(&self.place))
+        self.written(work).map_err(|failure| failure.at(&self.place))
     }
 
-    /// The transaction that [`Embedded::commit`] ends. A newer MLflow may have migrated the file since it was looked at.
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn written<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         if !self.connection.is_autocommit() {
-            return Ok(());
+            // A savepoint that is dropped is undone.
+            let savepoint = self.connection.savepoint()?;
+            let done = work(&savepoint)?;
+            savepoint.commit()?;
+            return Ok(done);
         }
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let done = self.still_fit().and_then(|()| work(&self.connection));
+        if done.is_err() {
+            // The lock is not kept for nothing.
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        done
+    }
+
+    /// A newer MLflow may have migrated the file since it was looked at.
+    fn still_fit(&mut self) -> Result<(), Failure> {
         let state = schema::state(&self.connection)?;
         if state != self.checked {
-            if let Err(failure) = schema::check(&self.connection, &self.place) {
-                self.connection.execute_batch("ROLLBACK")?;
-                return Err(failure);
-            }
+            schema::check(&self.connection, &self.place)?;
             self.checked = state;
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, OptionalExtension};
 use trainer_testkit::{Program, python, repository};
 use trainer_tracking::{
     Dataset, Embedded, Metric, NewModel, NewRun, NewVersion, Registry, RunStatus, Store, Tag, Tracking,
@@ -26,6 +27,22 @@ impl Place {
 
     pub fn open(&self) -> Embedded {
         Embedded::open(&self.database(), &self.folder.join("mlruns")).unwrap()
+    }
+
+    /// The name of a run, as another program sees it.
+    pub fn name_of(&self, run: &str) -> Option<String> {
+        let sql = "SELECT name FROM runs WHERE run_uuid = ?1";
+        Connection::open(self.database()).unwrap().query_row(sql, [run], |row| row.get(0)).optional().unwrap()
+    }
+
+    /// A number that a query tells.
+    pub fn count(&self, sql: &str) -> usize {
+        Connection::open(self.database()).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Changes the file by hand.
+    pub fn change(&self, sql: &str) {
+        Connection::open(self.database()).unwrap().execute_batch(sql).unwrap();
     }
 
     /// What the official client tells, migrating the file if it is older than the client.
