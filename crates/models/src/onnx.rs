@@ -5,7 +5,7 @@
 //! is, in whatever order a runtime adds them. The rest is done in 64 bits.
 //!
 //! `TreeEnsembleClassifier` is not used: for two classes its labels and probabilities differ between runtimes. Splits by
-//! sets of levels are chains of `BRANCH_LEQ`: see [`runs`].
+//! sets of levels are several `BRANCH_LEQ`: see [`questions`].
 
 use trainer_data::{FeatureKind, Label};
 use trainer_kernels::{IS_SET, MISSING_LEFT};
@@ -130,50 +130,60 @@ struct Planted<'a> {
 }
 
 impl Planted<'_> {
-    /// Adds its nodes in order; a split by a set takes a node for each run of levels but the last.
+    /// Adds its nodes in order; a split by a set takes several.
     fn add_to(&self, trees: &mut Trees<f32>) {
-        let chains: Vec<Vec<Run>> = (self.root..self.end).map(|place| self.chain(place)).collect();
-        let mut ids = Vec::with_capacity(chains.len());
+        let walks: Vec<Vec<Question>> = (self.root..self.end).map(|place| self.questions(place)).collect();
+        let mut ids = Vec::with_capacity(walks.len());
         let mut next = 0;
-        for chain in &chains {
+        for walk in &walks {
             ids.push(next);
-            next += chain.len().max(1);
+            next += walk.len().max(1);
         }
-        for (place, chain) in (self.root..self.end).zip(&chains) {
-            let id = ids[(place - self.root) as usize];
+        for (place, walk) in (self.root..self.end).zip(&walks) {
+            let first = ids[(place - self.root) as usize];
             let step = self.ensemble.nodes[place as usize].step;
-            if chain.is_empty() {
-                trees.leaf(self.number, id, &self.adds(step.value as usize));
-                continue;
+            if walk.is_empty() {
+                trees.leaf(self.number, first, &self.adds(step.value as usize));
             }
             let left = (step.left - self.root) as usize;
-            let child = |is_left: bool| ids[if is_left { left } else { left + 1 }];
-            let missing_left = step.feature & MISSING_LEFT != 0;
-            // A missing value falls from node to node until one sends its own true branch to where it belongs; where none
-            // does, the last false branch ends there.
-            let catches = chain.iter().position(|run| run.is_left == missing_left);
-            for (number, run) in chain.iter().enumerate() {
-                let is_last = number + 1 == chain.len();
+            let id_of = |goal: Goal| match goal {
+                Goal::Left => ids[left],
+                Goal::Right => ids[left + 1],
+                Goal::Question(number) => first + number,
+            };
+            for (number, question) in walk.iter().enumerate() {
+                let Question::Ask { up_to, when_true, when_false, missing_true } = *question else {
+                    trees.leaf(self.number, first + number, &[(0, 0.0)]);
+                    continue;
+                };
                 let branch = Branch {
                     feature: (step.feature & (IS_SET - 1)) as usize,
-                    threshold: run.up_to,
-                    when_true: child(run.is_left),
-                    when_false: if is_last { child(!run.is_left) } else { id + number + 1 },
-                    missing_true: catches == Some(number),
+                    threshold: up_to,
+                    when_true: id_of(when_true),
+                    when_false: id_of(when_false),
+                    missing_true,
                 };
-                trees.branch(self.number, id + number, branch);
+                trees.branch(self.number, first + number, branch);
             }
         }
     }
 
     /// The questions of a node; none for a leaf.
-    fn chain(&self, place: u32) -> Vec<Run> {
-        let feature = (self.ensemble.nodes[place as usize].step.feature & (IS_SET - 1)) as usize;
+    fn questions(&self, place: u32) -> Vec<Question> {
+        let feature = self.ensemble.nodes[place as usize].step.feature;
+        let missing_left = feature & MISSING_LEFT != 0;
         match self.ensemble.split_at(place) {
             Split::Leaf => vec![],
-            // Everything but missing values; a matrix holds nothing greater.
-            Split::Number(threshold) => vec![Run { up_to: threshold.min(f32::MAX), is_left: true }],
-            Split::Category(set) => runs(&set, self.levels[feature]),
+            Split::Number(threshold) => vec![Question::Ask {
+                // Everything but missing values; a matrix holds nothing greater.
+                up_to: threshold.min(f32::MAX),
+                when_true: Goal::Left,
+                when_false: Goal::Right,
+                missing_true: missing_left,
+            }],
+            Split::Category(set) => {
+                questions(&runs(&set, self.levels[(feature & (IS_SET - 1)) as usize]), missing_left)
+            }
         }
     }
 
@@ -199,19 +209,102 @@ struct Run {
     is_left: bool,
 }
 
-/// A set of levels as runs, the last left out: what is above all others goes the other way than the one before it.
-///
-/// `BRANCH_EQ` would need a node for each level, and onnxruntime rewrites chains of those since 1.21.
+/// A set of levels as runs that go left and right in turn; at least two.
 fn runs(set: &[u64; 4], levels: usize) -> Vec<Run> {
     let is_left = |level: usize| set[level / 64] >> (level % 64) & 1 == 1;
     let levels = levels.clamp(1, MAX_LEVELS);
     let borders = (1..levels).filter(|&level| is_left(level) != is_left(level - 1));
-    let runs: Vec<Run> = borders.map(|level| Run { up_to: (level - 1) as f32, is_left: is_left(level - 1) }).collect();
-    if runs.is_empty() {
+    let mut runs: Vec<Run> =
+        borders.map(|level| Run { up_to: (level - 1) as f32, is_left: is_left(level - 1) }).collect();
+    runs.push(Run { up_to: f32::MAX, is_left: is_left(levels - 1) });
+    if runs.len() == 1 {
         // All levels go one way, and only missing values may go the other.
-        return vec![Run { up_to: f32::MAX, is_left: is_left(0) }];
+        runs.push(Run { up_to: f32::MAX, is_left: !runs[0].is_left });
     }
     runs
+}
+
+/// A node of a split by a set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Question {
+    /// Whether the level is not above `up_to`.
+    Ask { up_to: f32, when_true: Goal, when_false: Goal, missing_true: bool },
+    /// A leaf that no row comes to.
+    Nowhere,
+}
+
+/// Where an answer leads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Goal {
+    Left,
+    Right,
+    Question(usize),
+}
+
+/// Runs that are asked for one after the other; more are halved first, so that neither a row nor the stack of a runtime
+/// that builds trees by recursion has a long way.
+const CHAIN: usize = 8;
+
+/// A split by a set as nodes that compare, all of which share the two subtrees.
+///
+/// onnxruntime takes a node that is reached over several true branches, and over one false branch that is the first way
+/// to it; LightGBM's converters rely on the former. So runs end at true branches, the last one at a false branch, and
+/// where another false branch would end it leads to a question that is always true. (`BRANCH_EQ` would need a node for
+/// each level, and onnxruntime rewrites chains of those since 1.21.)
+fn questions(runs: &[Run], missing_left: bool) -> Vec<Question> {
+    let mut questions = Vec::new();
+    ask(runs, End::Last, &mut questions);
+    // A missing value is above all levels: it falls to the last run, unless the last question sends it elsewhere. That is
+    // the one question whose false branch leads to a subtree.
+    let wanted = if missing_left { Goal::Left } else { Goal::Right };
+    for question in &mut questions {
+        if let Question::Ask { when_true, when_false: Goal::Left | Goal::Right, missing_true, .. } = question {
+            *missing_true = *when_true == wanted;
+        }
+    }
+    questions
+}
+
+/// How a way to some runs ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    /// It comes over true branches.
+    Shared,
+    /// It comes over false branches alone, first of all ways.
+    Last,
+    /// It comes over a false branch.
+    Other,
+}
+
+/// Adds the questions that tell these runs apart, and answers where they begin.
+fn ask(runs: &[Run], end: End, questions: &mut Vec<Question>) -> Goal {
+    let number = questions.len();
+    let (up_to, when_true, when_false);
+    questions.push(Question::Nowhere);
+    match runs {
+        [run] if end != End::Other => {
+            questions.pop();
+            return goal(run);
+        }
+        [run] => {
+            (up_to, when_true, when_false) = (f32::MAX, goal(run), Goal::Question(number + 1));
+            questions.push(Question::Nowhere);
+        }
+        _ => {
+            let rest = if end == End::Last { End::Last } else { End::Other };
+            let middle = if runs.len() > CHAIN { runs.len() / 2 } else { 1 };
+            let (low, high) = runs.split_at(middle);
+            up_to = low[middle - 1].up_to;
+            when_true = ask(low, End::Shared, questions);
+            when_false = ask(high, rest, questions);
+        }
+    }
+    questions[number] = Question::Ask { up_to, when_true, when_false, missing_true: false };
+    Goal::Question(number)
+}
+
+fn goal(run: &Run) -> Goal {
+    if run.is_left { Goal::Left } else { Goal::Right }
 }
 
 #[cfg(test)]
@@ -219,21 +312,64 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn goes_left(chain: &[Run], level: usize) -> bool {
-        let found = chain.iter().find(|run| level as f32 <= run.up_to);
-        found.map_or_else(|| !chain.last().unwrap().is_left, |run| run.is_left)
+    /// Walks the questions as onnxruntime does; `NaN` is a missing value.
+    fn walk(questions: &[Question], level: f32) -> Goal {
+        let mut at = 0;
+        loop {
+            let Question::Ask { up_to, when_true, when_false, missing_true } = questions[at] else {
+                panic!("a row came to nowhere");
+            };
+            let is_true = level <= up_to || missing_true && level.is_nan();
+            match if is_true { when_true } else { when_false } {
+                Goal::Question(next) => at = next,
+                goal => return goal,
+            }
+        }
+    }
+
+    /// Whether onnxruntime can place the nodes: depth first, false branches before true ones, and what a false branch
+    /// leads to must not have a place yet. Answers how deep it goes.
+    fn place(questions: &[Question], goal: Goal, by_false: bool, placed: &mut Vec<Goal>) -> usize {
+        if placed.contains(&goal) {
+            assert!(!by_false, "{goal:?} has a place already");
+            return 0;
+        }
+        placed.push(goal);
+        match goal {
+            Goal::Question(number) => match questions[number] {
+                Question::Ask { when_true, when_false, .. } => {
+                    let deep = place(questions, when_false, true, placed);
+                    1 + deep.max(place(questions, when_true, false, placed))
+                }
+                Question::Nowhere => 1,
+            },
+            _ => 1,
+        }
     }
 
     proptest! {
         #[test]
-        fn runs_are_the_set(set in proptest::array::uniform4(any::<u64>()), mask in any::<u64>(), levels in 1usize..=255) {
-            // Dense, sparse and whole sets.
-            let set = set.map(|word| match mask % 4 { 0 => word, 1 => word & word >> 7 & word << 5, 2 => 0, _ => u64::MAX });
-            let chain = runs(&set, levels);
-            prop_assert!(chain.windows(2).all(|pair| pair[0].up_to < pair[1].up_to && pair[0].is_left != pair[1].is_left));
+        fn questions_are_the_set(
+            set in proptest::array::uniform4(any::<u64>()),
+            mask in 0u64..5,
+            levels in 1usize..=255,
+            missing_left in any::<bool>(),
+        ) {
+            // Dense, sparse, one by one, whole and empty sets.
+            let set = set.map(|word| match mask {
+                0 => word,
+                1 => word & word >> 7 & word << 5,
+                2 => 0x5555_5555_5555_5555,
+                3 => u64::MAX,
+                _ => 0,
+            });
+            let questions = questions(&runs(&set, levels), missing_left);
             for level in 0..levels {
-                prop_assert_eq!(goes_left(&chain, level), set[level / 64] >> (level % 64) & 1 == 1);
+                let is_left = set[level / 64] >> (level % 64) & 1 == 1;
+                prop_assert_eq!(walk(&questions, level as f32), if is_left { Goal::Left } else { Goal::Right });
             }
+            prop_assert_eq!(walk(&questions, f32::NAN), if missing_left { Goal::Left } else { Goal::Right });
+            prop_assert!(place(&questions, Goal::Question(0), true, &mut vec![]) <= 2 * CHAIN);
         }
     }
 }

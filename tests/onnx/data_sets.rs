@@ -1,0 +1,66 @@
+//! All shared data sets, with the plan that a forest gets of them, on their committed test rows.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use serde::Deserialize;
+use trainer_data::{Dataset, ReadOptions, Table, read_local, split, target};
+use trainer_features::PlanSpec;
+use trainer_kernels::Device;
+use trainer_models::learn::random_forest::RandomForest;
+use trainer_models::{Job, Learner};
+use trainer_testkit::shared;
+
+use super::case::{self, Written};
+
+/// More rows are no other case.
+const TRAINING_ROWS: usize = 4_000;
+const TEST_ROWS: usize = 20_000;
+
+#[derive(Deserialize)]
+struct Manifest {
+    datasets: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    file: String,
+    target: String,
+    ignore_columns: Vec<String>,
+    split: String,
+}
+
+/// One case a data set; none where the shared data is not there.
+pub fn cases(parent: &Path) -> Vec<Written> {
+    let Some(folder) = shared("data") else { return vec![] };
+    let manifest: Manifest = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    assert!(manifest.datasets.len() >= 18, "the shared data sets are fewer than they were");
+    manifest.datasets.iter().map(|entry| of(parent, &folder, entry)).collect()
+}
+
+fn read(path: &Path) -> Table {
+    read_local(&path.display().to_string(), &ReadOptions::default()).unwrap().table
+}
+
+fn of(parent: &Path, folder: &Path, entry: &Entry) -> Written {
+    let table = read(&folder.join(&entry.file));
+    let is_test = read(&folder.join(&entry.split)).column("is_test").unwrap().numbers().unwrap();
+    let rows = |part: f64| (0..table.rows() as u32).filter(|&row| is_test[row as usize] == part).collect::<Vec<_>>();
+    let (train, test) = (table.take(&rows(0.0)), table.take(&rows(1.0)));
+    let test = test.take(&(0..test.rows().min(TEST_ROWS) as u32).collect::<Vec<_>>());
+    let found = target(&train, &entry.target).unwrap();
+    let part = (TRAINING_ROWS as f64 / train.rows() as f64).min(0.99);
+    let few = split::stratified(&found.y, found.classes.len(), part, 1).valid;
+    let (train, y) = (train.take(&few), few.iter().map(|&row| found.y[row as usize]).collect());
+    let exclude = entry.ignore_columns.iter().cloned().chain([entry.target.clone()]).collect();
+    let forest = RandomForest { n_estimators: 20, random_state: Some(3), ..RandomForest::default() };
+    let spec = PlanSpec { select: None, exclude, steps: vec![], needs: forest.needs() };
+    let (plan, _) = trainer_features::fit(&train, None, &spec).unwrap();
+    let matrix = plan.apply(&train, &Device::Cpu).unwrap().matrix;
+    let data = Dataset { matrix, y, weight: None, classes: found.classes };
+    let on_round = |_: &_| ControlFlow::Continue(());
+    let job = Job { train: &data, valid: None, device: &Device::Cpu, seed: 0, on_round: &on_round };
+    let model = forest.fit(job).unwrap().model;
+    case::model(parent, &entry.name, &model, &plan, &test)
+}
