@@ -7,6 +7,7 @@ mod expectations;
 mod fit;
 mod golden;
 mod metrics;
+mod mlflow;
 mod parity;
 mod report;
 mod s3;

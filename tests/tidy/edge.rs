@@ -3,22 +3,33 @@
 use super::package::Package;
 
 /// Each of our crates, and those of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("one_of", &[]),
     ("trainer-data", &[]),
     ("trainer-kernels", &[]),
-    ("trainer-features", &["one_of", "trainer-data", "trainer-kernels"]),
-    ("trainer-models", &["one_of", "trainer-data", "trainer-kernels"]),
+    ("trainer-onnx", &[]),
+    ("trainer-tracking", &[]),
+    ("trainer-features", &["one_of", "trainer-data", "trainer-kernels", "trainer-onnx"]),
+    ("trainer-models", &["one_of", "trainer-data", "trainer-kernels", "trainer-onnx"]),
     ("trainer-quality", &["one_of", "trainer-data", "trainer-kernels"]),
     ("trainer-testkit", &["trainer-data"]),
     (
         "trainer",
-        &["one_of", "trainer-data", "trainer-features", "trainer-kernels", "trainer-models", "trainer-quality"],
+        &[
+            "one_of",
+            "trainer-data",
+            "trainer-features",
+            "trainer-kernels",
+            "trainer-models",
+            "trainer-onnx",
+            "trainer-quality",
+            "trainer-tracking",
+        ],
     ),
 ];
 
 /// Outside crates (a trailing `*` stands for any ending), and the one of ours that names them.
-const OWNERS: [(&str, &str); 22] = [
+const OWNERS: [(&str, &str); 24] = [
     ("anyhow", "trainer"),
     ("arrow-csv", "trainer-data"),
     ("burn*", "trainer-models"),
@@ -33,11 +44,13 @@ const OWNERS: [(&str, &str); 22] = [
     ("indicatif", "trainer"),
     ("object_store", "trainer-data"),
     ("parquet", "trainer-data"),
+    ("prost*", "trainer-onnx"),
     ("pyo3", "trainer-wheel"),
     ("reqwest", "trainer-tracking"),
     ("rusqlite", "trainer-tracking"),
     ("safetensors", "trainer-models"),
     ("signal-hook", "trainer"),
+    ("sysinfo", "trainer"),
     ("tokio", "trainer"),
     ("wgpu", "trainer-kernels"),
     ("zstd", "trainer-data"),

@@ -9,6 +9,7 @@ use trainer_features::FeatureError;
 use trainer_kernels::Unavailable;
 use trainer_models::ModelError;
 use trainer_quality::QualityError;
+use trainer_tracking::TrackingError;
 
 use crate::config::Problem;
 use crate::interrupt::{self, Stopped};
@@ -121,6 +122,7 @@ fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
         .or_else(|| link.downcast_ref().map(exit_of_model))
         .or_else(|| link.downcast_ref().map(|_: &QualityError| Exit::Usage))
         .or_else(|| link.downcast_ref().map(|_: &Unavailable| Exit::Device))
+        .or_else(|| link.downcast_ref().map(exit_of_tracking))
         .or_else(|| link.downcast_ref().map(|_: &std::io::Error| Exit::Data))
 }
 
@@ -130,6 +132,15 @@ fn exit_of_data(error: &DataError) -> Exit {
 
 fn exit_of_features(error: &FeatureError) -> Exit {
     if matches!(error, FeatureError::Config(_)) { Exit::Usage } else { Exit::Data }
+}
+
+fn exit_of_tracking(error: &TrackingError) -> Exit {
+    match error {
+        TrackingError::Config(_) | TrackingError::Store(_) => Exit::Usage,
+        TrackingError::Gate(_) => Exit::Gate,
+        TrackingError::File(_) => Exit::Data,
+        _ => Exit::NotLogged,
+    }
 }
 
 fn exit_of_model(error: &ModelError) -> Exit {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 use trainer_data::Warning;
+use trainer_features::FeatureError;
 use trainer_kernels::Device;
+use trainer_tracking::{Artifact, Record};
 
 use crate::config::{Config, Loaded};
 use crate::evaluation::evaluation_json;
@@ -13,17 +15,33 @@ use crate::expectations;
 use crate::input::Inputs;
 use crate::interrupt;
 use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice, hex_sha256};
+use crate::model_directory::ModelDirectory;
 use crate::predictions::predictions;
 use crate::progress::{Progress, Stage};
+use crate::report::plots::plots;
 use crate::reporting::report_of;
-use crate::run::{self, Material, Outcome};
+use crate::run::{self, Material, Outcome, Rival};
 use crate::run_folder::RunFolder;
 use crate::saved_run::file;
+use crate::tracking::system_metrics::Sampler;
+use crate::tracking::{Recorded, Wanted, confusion_matrix, feature_importance, record_of};
+
+/// What a fit does besides fitting.
+pub struct Asked {
+    /// What the environment says of the run's record.
+    pub wanted: Wanted,
+    /// A model that this one is held against.
+    pub rival: Option<Rival>,
+    /// Who notes how busy the machine is.
+    pub sampler: Option<Sampler>,
+}
 
 /// A run that is written.
 pub struct Finished {
     /// Where.
     pub run_dir: PathBuf,
+    /// What a tracking store is to be told of it; it lies in the folder too.
+    pub record: Record,
     /// SHA-256 of the model file.
     pub model_hash: String,
     /// What came of it.
@@ -35,7 +53,13 @@ pub struct Finished {
 /// # Errors
 /// Whatever stops it; the folder is then not there. Where expectations on the training data do not hold, a folder with
 /// what they found is.
-pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &Progress) -> anyhow::Result<Finished> {
+pub fn fit(
+    loaded: &Loaded,
+    device: &Device,
+    mut folder: RunFolder,
+    progress: &Progress,
+    asked: Asked,
+) -> anyhow::Result<Finished> {
     let config = &loaded.config;
     let started = jiff::Timestamp::now();
     progress.enter(Stage::Read);
@@ -56,7 +80,8 @@ pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &P
     }
     interrupt::check()?;
 
-    let mut outcome = run::fit(material(&inputs), config, device, progress)?;
+    let material = Material { rival: asked.rival, ..material(&inputs) };
+    let mut outcome = run::fit(material, config, device, progress)?;
     let before = expected.iter().flat_map(|expected| expected.warnings());
     outcome.warnings.splice(0..0, read_warnings(&inputs).into_iter().chain(before).collect::<Vec<_>>());
     interrupt::check()?;
@@ -66,24 +91,91 @@ pub fn fit(loaded: &Loaded, device: &Device, mut folder: RunFolder, progress: &P
     let plan = pretty(&outcome.plan)?;
     let model_hash = hex_sha256(&model);
     let lock = lock(loaded, device, &inputs, &outcome, &model_hash, &hex_sha256(plan.as_bytes()), started);
+    let directory = model_directory(&mut outcome, started, &model_hash)?;
     folder.add(file::MODEL, model)?;
     folder.add(file::PLAN, plan)?;
-    folder.add(file::METRICS, pretty(&outcome.metrics)?)?;
-    folder.add(file::GATES, pretty(&outcome.gates)?)?;
-    folder.add(file::EVALUATION, evaluation_json(&outcome.evaluation))?;
-    write_predictions(&folder, config, &outcome)?;
+    write_results(&mut folder, loaded, &outcome)?;
     let run_name = folder.final_name(&model_hash);
-    let report = report_of(loaded, &lock, &outcome, expected.as_ref(), progress, run_name);
+    let report = report_of(loaded, &lock, &outcome, expected.as_ref(), progress, run_name.clone());
     folder.add(file::REPORT, report.html()?)?;
     folder.add(file::LOCK, pretty(&lock)?)?;
     interrupt::check()?;
+
+    // Everything that is there now is the run's; what follows is the model's, and the record itself.
+    let files = folder.files()?.into_iter().filter(|name| name != file::MODEL).collect();
+    let model = directory.map(|directory| write_model_directory(&mut folder, directory)).transpose()?;
+    let record = record_of(Recorded {
+        loaded,
+        outcome: &outcome,
+        inputs: &inputs,
+        lock: &lock,
+        experiment: asked.wanted.experiment,
+        resume: asked.wanted.resume,
+        context: asked.wanted.context,
+        folder_name: &run_name,
+        started,
+        seconds: progress.seconds().into_iter().map(|(stage, seconds)| (stage.name(), seconds)).collect(),
+        system: asked.sampler.map(Sampler::finish).unwrap_or_default(),
+        ended: jiff::Timestamp::now(),
+        files,
+        model,
+    });
+    folder.add(file::TRACKING, pretty(&record)?)?;
+    interrupt::check()?;
     let run_dir = folder.commit(&model_hash)?;
-    Ok(Finished { run_dir, model_hash, outcome })
+    Ok(Finished { run_dir, record, model_hash, outcome })
+}
+
+/// What others load the model from. A plan that ONNX cannot express is a counted warning: the run is complete without.
+fn model_directory(
+    outcome: &mut Outcome,
+    created: jiff::Timestamp,
+    model_hash: &str,
+) -> anyhow::Result<Option<ModelDirectory>> {
+    let made = ModelDirectory::new(&outcome.model, &outcome.plan, &outcome.judged_table, created, model_hash);
+    let (code, messages, directory) = match made {
+        Ok(directory) => ("onnx_levels", directory.notes.clone(), Some(directory)),
+        Err(FeatureError::Onnx(why)) => {
+            ("no_onnx", vec![format!("{why}: the model is neither exported nor registered")], None)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    outcome.warnings.extend(messages.into_iter().map(|message| Warning::of_table(code, 1, message)));
+    Ok(directory)
+}
+
+/// Writes the model directory; its `MLmodel` as it is to be logged, and its files with where they are to go.
+fn write_model_directory(folder: &mut RunFolder, directory: ModelDirectory) -> anyhow::Result<(Json, Vec<Artifact>)> {
+    let own = [file::MODEL, file::PLAN, file::LOCK].map(|name| Artifact { file: name.into(), path: name.into() });
+    let mut files = Vec::from(own);
+    for (name, bytes) in directory.files {
+        let inside = format!("{}/{name}", file::MODEL_DIRECTORY);
+        folder.add(&inside, bytes)?;
+        files.push(Artifact { file: inside, path: name });
+    }
+    Ok((directory.mlmodel, files))
+}
+
+fn write_results(folder: &mut RunFolder, loaded: &Loaded, outcome: &Outcome) -> anyhow::Result<()> {
+    folder.add(file::CONFIG, loaded.to_yaml())?;
+    folder.add(file::METRICS, pretty(&outcome.metrics)?)?;
+    folder.add(file::GATES, pretty(&outcome.gates)?)?;
+    folder.add(file::EVALUATION, evaluation_json(&outcome.evaluation))?;
+    folder.add(file::FEATURE_IMPORTANCE, feature_importance(outcome))?;
+    folder.add(file::CONFUSION_MATRIX, confusion_matrix(&outcome.evaluation))?;
+    for (name, svg) in plots(&outcome.evaluation, &outcome.importances) {
+        folder.add(&format!("{}/{name}", file::PLOTS), svg)?;
+    }
+    write_predictions(folder, &loaded.config, outcome)
 }
 
 /// The tables that a run starts from.
 pub fn material(inputs: &Inputs) -> Material {
-    Material { train: inputs.train.table.clone(), test: inputs.test.as_ref().map(|input| input.table.clone()), rival: None }
+    Material {
+        train: inputs.train.table.clone(),
+        test: inputs.test.as_ref().map(|input| input.table.clone()),
+        rival: None,
+    }
 }
 
 fn read_warnings(inputs: &Inputs) -> Vec<Warning> {

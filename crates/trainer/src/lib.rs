@@ -11,6 +11,7 @@ pub mod fitting;
 pub mod input;
 pub mod interrupt;
 pub mod lock;
+pub mod model_directory;
 pub mod predictions;
 pub mod progress;
 pub mod report;
@@ -20,6 +21,7 @@ pub mod run_folder;
 pub mod sample;
 pub mod saved_run;
 pub mod text_table;
+pub mod tracking;
 pub mod warned;
 
 pub use command::main;

@@ -126,7 +126,9 @@ fn python_env() -> String {
 
 fn conda() -> String {
     let packages: String = REQUIREMENTS.iter().map(|line| format!("  - {line}\n")).collect();
-    format!("channels:\n- conda-forge\ndependencies:\n- python={PYTHON_VERSION}\n- pip\n- pip:\n{packages}name: mlflow-env\n")
+    format!(
+        "channels:\n- conda-forge\ndependencies:\n- python={PYTHON_VERSION}\n- pip\n- pip:\n{packages}name: mlflow-env\n"
+    )
 }
 
 fn signature_of_inputs(inputs: &[Input]) -> Json {

@@ -18,6 +18,8 @@ const COUNTER: &str = "{spinner} {prefix} [{bar:40}] {pos} of {len}, {eta} left"
 /// The stages of a fit, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Whether the run can be logged is looked up.
+    Preflight,
     /// Files are read.
     Read,
     /// Expectations are held against the training rows.
@@ -34,11 +36,14 @@ pub enum Stage {
     Judge,
     /// The run folder is written.
     Report,
+    /// The run is logged.
+    Log,
 }
 
 impl Stage {
     /// All, in order.
-    pub const ALL: [Stage; 8] = [
+    pub const ALL: [Stage; 10] = [
+        Self::Preflight,
         Self::Read,
         Self::Expectations,
         Self::Features,
@@ -47,11 +52,13 @@ impl Stage {
         Self::CrossValidation,
         Self::Judge,
         Self::Report,
+        Self::Log,
     ];
 
     /// The name in JSON and on screen.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Preflight => "preflight",
             Self::Read => "read",
             Self::Expectations => "expectations",
             Self::Features => "features",
@@ -60,6 +67,7 @@ impl Stage {
             Self::CrossValidation => "cross_validation",
             Self::Judge => "judge",
             Self::Report => "report",
+            Self::Log => "log",
         }
     }
 }
@@ -167,6 +175,14 @@ impl Progress {
         state.show_counter(done.max(before), total);
         drop(state);
         self.shared.speak(now);
+    }
+
+    /// Says beside the bar what the stage is at.
+    pub fn doing(&self, what: &str) {
+        let state = self.shared.lock();
+        if let (Some(bar), Some(stage)) = (&state.bar, state.stage) {
+            bar.set_prefix(format!("{}: {what}", stage.name()));
+        }
     }
 
     /// Ends the stage that runs and takes the bar off the screen.

@@ -55,6 +55,26 @@ impl RunFolder {
         fs::write(path, bytes)
     }
 
+    /// The files so far, in order of their names; those in folders with `/`.
+    ///
+    /// # Errors
+    /// With the path: when a folder cannot be read.
+    pub fn files(&self) -> io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        let mut open = vec![self.path.clone()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                match path.is_dir() {
+                    true => open.push(path),
+                    false => files.extend(path.strip_prefix(&self.path).map(|it| it.to_string_lossy().into_owned())),
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     /// The name that it is to have, unless that is taken.
     pub fn final_name(&self, hash: &str) -> String {
         let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
@@ -139,6 +159,7 @@ mod tests {
         folder.add("metrics.json", "{}").unwrap();
         folder.add("plots/a/b.svg", "<svg/>").unwrap();
         assert!(names(&runs).iter().all(|name| name.starts_with(".tmp-")));
+        assert_eq!(folder.files().unwrap(), ["metrics.json", "plots/a/b.svg"]);
         let path = folder.commit("ab12cd34ef").unwrap();
         assert_eq!(names(&runs), ["20261121T065824Z-Churn--prediction-1-ab12cd34"]);
         assert_eq!(std::fs::read_to_string(path.join("metrics.json")).unwrap(), "{}");

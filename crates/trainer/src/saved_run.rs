@@ -8,6 +8,7 @@ use trainer_features::FittedPlan;
 use trainer_kernels::Device;
 use trainer_models::Model;
 use trainer_quality::Averaging;
+use trainer_tracking::Record;
 
 use crate::config::{Config, Overlay, load};
 use crate::exit::Failure;
@@ -32,6 +33,18 @@ pub mod file {
     pub const PREDICTIONS: &str = "predictions.parquet";
     /// What the run was made from.
     pub const LOCK: &str = "run.lock.json";
+    /// The config in use, with where each value came from.
+    pub const CONFIG: &str = "config.yaml";
+    /// Features with their importances, as a table.
+    pub const FEATURE_IMPORTANCE: &str = "feature_importance.json";
+    /// Actual and predicted classes, as a table.
+    pub const CONFUSION_MATRIX: &str = "confusion_matrix.json";
+    /// Folder of the figures.
+    pub const PLOTS: &str = "plots";
+    /// Folder of what others load the model from.
+    pub const MODEL_DIRECTORY: &str = "model";
+    /// What a tracking store is told.
+    pub const TRACKING: &str = "tracking.json";
     /// The report for people.
     pub const REPORT: &str = "report.html";
 }
@@ -131,6 +144,28 @@ fn read_unchanged(path: &Path, what: &str, hash: &str) -> anyhow::Result<Vec<u8>
 pub fn read_lock(path: &Path) -> anyhow::Result<Lock> {
     let text = fs_err::read_to_string(path)?;
     Ok(Lock::parse(&text).map_err(|message| Failure::data(format!("{}: {message}", path.display())))?)
+}
+
+/// Reads what a tracking store is to be told of the run in a folder.
+///
+/// # Errors
+/// A folder that is no run, or a record that cannot be read.
+pub fn read_record(folder: &Path) -> anyhow::Result<Record> {
+    let path = folder.join(file::TRACKING);
+    if !path.is_file() {
+        let message = format!("{}: expected a run folder, found no {}", folder.display(), file::TRACKING);
+        return Err(Failure::usage(format!("{message}\n  hint: name a folder that `trainer fit` wrote")).into());
+    }
+    let record: Record = serde_json::from_slice(&fs_err::read(&path)?)
+        .map_err(|error| Failure::data(format!("{}: not a record of a run: {error}", path.display())))?;
+    match record.format {
+        trainer_tracking::FORMAT => Ok(record),
+        other => {
+            let expected = trainer_tracking::FORMAT;
+            let message = format!("{}: expected a record of format {expected}, found format {other}", path.display());
+            Err(Failure::data(message).into())
+        }
+    }
 }
 
 /// The config of a lock file. Variables that it names are taken from the environment as it is now; with `keep_unset`,

@@ -3,18 +3,22 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use trainer_kernels::Device;
 use trainer_quality::GateReport;
+use trainer_tracking::TrackingError;
 
 use super::{Common, ConfigArgs, Form, FormArgs};
 use crate::config::Loaded;
 use crate::exit::{Exit, Failure};
-use crate::fitting::{Finished, fit};
-use crate::progress::{Face, Progress};
+use crate::fitting::{Asked, Finished, fit};
+use crate::progress::{Face, Progress, Stage};
 use crate::run::Outcome;
 use crate::run_folder::RunFolder;
+use crate::tracking::system_metrics::Sampler;
+use crate::tracking::{Destination, Logged, Wanted, environment, told};
 use crate::{console, interrupt, text_table};
 
 /// Arguments of `trainer fit`.
@@ -41,18 +45,62 @@ pub fn run(args: &FitArgs, common: &Common) -> anyhow::Result<Exit> {
     let device = open_device(&loaded)?;
     interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));
+    let environment = environment();
+    let destination = Destination::of(&loaded.config, &environment)?;
+    let asked = asked(&loaded, destination.as_ref(), &environment, &progress, common)?;
     let folder = RunFolder::create(&args.runs, &loaded.config.project.name, SystemTime::now())?;
-    let finished = fit(&loaded, &device, folder, &progress)?;
+    let finished = fit(&loaded, &device, folder, &progress, asked)?;
+    progress.enter(Stage::Log);
+    let logged = match &destination {
+        None => Logged::Off,
+        Some(destination) => {
+            let mut watch = |doing: &str| progress.doing(doing);
+            let result = destination.publish(&finished.record, &finished.run_dir, &mut watch);
+            Logged::of(result, &finished.record, &finished.run_dir)
+        }
+    };
     progress.finish();
     for warning in &finished.outcome.warnings {
         common.warn(&crate::warned::text(warning));
     }
+    logged.warnings().iter().for_each(|warning| common.warn(warning));
     let result = match args.form.form {
-        Form::Json => format!("{:#}\n", summary(&finished, &progress)),
-        Form::Text => text(&finished),
+        Form::Json => format!("{:#}\n", summary(&finished, &logged, &progress)),
+        Form::Text => text(&finished) + &told(&logged),
     };
     console::print(&result)?;
-    Ok(if finished.outcome.gates.passed { Exit::Done } else { Exit::Gate })
+    Ok(logged.exit(finished.outcome.gates.passed))
+}
+
+/// What is to be known before anything is fitted: whether the run can be logged, and what it is held against.
+fn asked(
+    loaded: &Loaded,
+    destination: Option<&Destination>,
+    environment: &[(String, String)],
+    progress: &Progress,
+    common: &Common,
+) -> anyhow::Result<Asked> {
+    let wanted = Wanted::of(loaded, environment)?;
+    let mut rival = None;
+    if let Some(destination) = destination {
+        progress.enter(Stage::Preflight);
+        match destination.preflight(&loaded.config, &wanted) {
+            Ok(warnings) => warnings.iter().for_each(|warning| common.warn(warning)),
+            Err(error @ TrackingError::Unreachable { .. }) => {
+                common.warn(&format!("{error}; the run is fitted all the same, and logged if the store is back then"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let compared = "registry.compare_to needs the registry before anything is fitted";
+        rival = destination.rival(&loaded.config).with_context(|| compared)?;
+        if let (None, Some(alias)) = (&rival, &loaded.config.registry.compare_to) {
+            common.note(&format!("nothing to compare with: no version is {alias} yet"));
+        }
+    }
+    let interval = environment.iter().find(|(name, _)| name == "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL");
+    let interval = interval.and_then(|(_, value)| value.parse().ok());
+    let sampler = loaded.config.training.system_metrics.then(|| Sampler::start(interval)).transpose()?;
+    Ok(Asked { wanted, rival, sampler })
 }
 
 /// Opens the device that the config asks for.
@@ -65,7 +113,7 @@ pub fn open_device(loaded: &Loaded) -> anyhow::Result<Device> {
 }
 
 /// The object that `--output json` prints.
-fn summary(finished: &Finished, progress: &Progress) -> Json {
+fn summary(finished: &Finished, logged: &Logged, progress: &Progress) -> Json {
     let Finished { run_dir, model_hash, outcome, .. } = finished;
     json!({
         "run_dir": run_dir,
@@ -76,6 +124,7 @@ fn summary(finished: &Finished, progress: &Progress) -> Json {
         "gates": outcome.gates,
         "baseline": outcome.baseline,
         "warnings": outcome.warnings,
+        "tracking": logged.to_json(),
         "seconds": progress.seconds_json(),
     })
 }

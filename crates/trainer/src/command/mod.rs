@@ -1,15 +1,19 @@
 //! The command line: one file a command, one row in [`Command`].
 
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod devices;
 mod evaluate;
 mod fit;
 mod predict;
+mod promote;
 mod reproduce;
+mod rollback;
 mod sample;
 mod schema;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +24,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self as configuration, Loaded, Overlay};
 use crate::exit::{Exit, Failure, exit_of};
+use crate::tracking::{Destination, environment};
 use crate::{bug, console};
+use trainer_tracking::Store;
 
 /// Trains, judges and keeps classifiers from a config and a data file.
 #[derive(Debug, Parser)]
@@ -119,6 +125,39 @@ pub struct FormArgs {
     pub form: Form,
 }
 
+/// A registered model, and where it is.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryArgs {
+    /// Registered model
+    #[arg(long, value_name = "NAME")]
+    pub model: String,
+    /// Alias
+    #[arg(long, value_name = "ALIAS", default_value = "champion")]
+    pub alias: String,
+    /// Where the registry is [default: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI, else ./mlflow.db]
+    #[arg(long, value_name = "URI")]
+    pub tracking_uri: Option<String>,
+}
+
+impl RegistryArgs {
+    /// Opens the registry.
+    ///
+    /// # Errors
+    /// An address that is not understood, or is `none` (exit 2).
+    pub fn open(&self) -> anyhow::Result<Box<dyn Store>> {
+        let environment = environment();
+        let variable = |name: &str| {
+            let found = environment.iter().find(|(key, value)| key == name && !value.is_empty());
+            found.map(|(_, value)| value.as_str())
+        };
+        let named = || variable("MLFLOW_REGISTRY_URI").or_else(|| variable("MLFLOW_TRACKING_URI"));
+        match Destination::new(self.tracking_uri.as_deref().or_else(named), None, &environment)? {
+            Some(destination) => Ok(destination.open_registry()?),
+            None => Err(Failure::usage("expected the address of a registry, found `none`").into()),
+        }
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -130,6 +169,14 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Fit again what a lock file describes and compare the models
     Reproduce(reproduce::ReproduceArgs),
+    /// Log a run folder that was not logged, or only in part
+    Sync(sync::SyncArgs),
+    /// Compare two runs
+    Compare(compare::CompareArgs),
+    /// Point an alias at a registered version that passed its gates
+    Promote(promote::PromoteArgs),
+    /// Point an alias back at the version before
+    Rollback(rollback::RollbackArgs),
     /// Check a config without touching data or network
     Check(check::CheckArgs),
     /// Print the values in use and where each came from
@@ -151,6 +198,10 @@ impl Command {
             Self::Predict(args) => predict::run(args, common),
             Self::Evaluate(args) => evaluate::run(args, common),
             Self::Reproduce(args) => reproduce::run(args, common),
+            Self::Sync(args) => sync::run(args, common),
+            Self::Compare(args) => compare::run(args, common),
+            Self::Promote(args) => promote::run(args, common),
+            Self::Rollback(args) => rollback::run(args, common),
             Self::Check(args) => check::run(args, common),
             Self::Config(args) => config::run(args, common),
             Self::Schema(args) => schema::run(args, common),

@@ -70,6 +70,12 @@ impl Loaded {
         self.leaves().iter().filter(|(_, node)| node.layer != Layer::Default).count()
     }
 
+    /// Whether a value comes from the environment or from `--set`.
+    pub fn is_laid_over(&self, path: &str) -> bool {
+        let node = self.tree.at(path.split('.'));
+        node.is_some_and(|node| matches!(node.layer, Layer::Environment | Layer::Set))
+    }
+
     /// Every value that is not a section with something in it, with its path.
     pub(super) fn leaves(&self) -> Vec<(String, &Node)> {
         let mut leaves = Vec::new();

@@ -24,4 +24,4 @@ pub use problem::{Code, Problem};
 pub use render::{Paint, render};
 pub use schema::Schema;
 pub use shape::{Config, Data, Expectations, Features, Fraction, OnFailure, OneOrMany, Project, Registry, Training};
-pub use source::Place;
+pub use source::{Place, blot};

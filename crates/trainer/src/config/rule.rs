@@ -48,11 +48,15 @@ impl Rules {
     }
 
     fn tracking(&mut self, config: &Config) {
-        for (path, uri) in [("training.tracking_uri", &config.training.tracking_uri), ("registry.uri", &config.registry.uri)] {
+        for (path, uri) in
+            [("training.tracking_uri", &config.training.tracking_uri), ("registry.uri", &config.registry.uri)]
+        {
             if let Some(Err(error)) = uri.as_deref().map(Address::parse) {
                 let text = error.to_string();
-                let (message, hint) = text.split_once("\n  hint: ").map_or((&*text, None), |(it, hint)| (it, Some(hint)));
-                let mut problem = Problem::new(Code::WrongForm, message);
+                let (message, hint) =
+                    text.split_once("\n  hint: ").map_or((&*text, None), |(it, hint)| (it, Some(hint)));
+                let code = if message.contains("not supported") { Code::Unsupported } else { Code::WrongForm };
+                let mut problem = Problem::new(code, message);
                 problem.hint = hint.map(str::to_owned);
                 self.refuse(path, problem);
             }
@@ -78,7 +82,10 @@ impl Rules {
         let off = config.training.tracking_uri.as_deref() == Some("none");
         if off && registry.compare_to.is_some() {
             let message = "there is no registry to compare with: `training.tracking_uri` is `none`";
-            self.refuse("registry.compare_to", Problem::new(Code::Conflict, message).expected("a store, or no `compare_to`"));
+            self.refuse(
+                "registry.compare_to",
+                Problem::new(Code::Conflict, message).expected("a store, or no `compare_to`"),
+            );
         } else if off && (registry.name.is_some() || registry.promote.is_some()) {
             self.notes.push("registry is ignored: training.tracking_uri is none".into());
         }

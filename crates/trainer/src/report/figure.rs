@@ -125,7 +125,7 @@ fn y(value: f64) -> f64 {
 }
 
 /// Text as it may stand in markup and attributes.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -6,6 +6,7 @@ mod figure;
 mod metric_table;
 mod number;
 mod page;
+pub mod plots;
 pub mod profile;
 mod profile_table;
 

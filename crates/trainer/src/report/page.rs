@@ -63,7 +63,7 @@ struct Verdict {
 struct GateLine<'a> {
     passed: bool,
     metric: &'a str,
-    on: &'static str,
+    on: String,
     found: String,
     needed: String,
     reason: &'a str,
@@ -164,9 +164,10 @@ fn verdict(gates: &GateReport) -> Verdict {
 
 fn gates(gates: &GateReport) -> Vec<GateLine<'_>> {
     let on = |on: &str| match on {
-        "lower_bound" => "lower end of the 95 % interval",
-        "upper_bound" => "upper end of the 95 % interval",
-        _ => "the judged rows",
+        "lower_bound" => "lower end of the 95 % interval".to_owned(),
+        "upper_bound" => "upper end of the 95 % interval".to_owned(),
+        "point" => "the judged rows".to_owned(),
+        alias => format!("the judged rows, beside {alias}"),
     };
     let lines = gates.verdicts.iter().map(|verdict| GateLine {
         passed: verdict.passed,

@@ -3,8 +3,8 @@ use trainer_models::learn::dummy::Dummy;
 use trainer_models::{Importance, Model, OutOfBag, Round, permutation_importance};
 use trainer_quality::{Bootstrap, FlatMetrics, FoldSummary, METRICS, evaluate, judge, measure};
 
-use super::part::{Part, Truth};
 use super::history::History;
+use super::part::{Part, Truth};
 use super::{JudgedPart, Outcome, Parts, Predicted, Rival, Setting, Watch};
 use crate::config::Config;
 use crate::interrupt;

@@ -20,9 +20,9 @@ use trainer_quality::{Averaging, Evaluation, FlatMetrics, FoldSummary, GateRepor
 
 use crate::config::Config;
 pub use folds::OutOfFold;
+pub use history::Point;
 pub use part::{Part, Truth, weights};
 pub use parts::Parts;
-pub use history::Point;
 pub use predicted::Predicted;
 pub use rival::Rival;
 pub use watch::Watch;

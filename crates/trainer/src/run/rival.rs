@@ -31,8 +31,7 @@ impl Rival {
         let predicted = self.predict(part, &truth.classes, device, averaging);
         let theirs = predicted.as_ref().map(|predicted| predicted.scores(&truth));
         let scored = theirs.as_ref().map_err(|why| why.as_str());
-        let rival =
-            trainer_quality::Rival { name: &self.alias, scores: scored, tolerance: config.registry.tolerance };
+        let rival = trainer_quality::Rival { name: &self.alias, scores: scored, tolerance: config.registry.tolerance };
         compare(&config.quality_gates, scores, &rival)
     }
 
