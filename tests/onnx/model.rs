@@ -81,7 +81,8 @@ fn rows(rows: usize, seed: u64) -> Table {
         let cells = column.into_iter().map(|cell| cell.map(|level| format!("{levels} {level:03}"))).collect();
         Column::from_text(format!("of {levels}"), cells)
     };
-    let numbers = |cells: Vec<Option<u64>>, unit: f64| cells.into_iter().map(move |cell| cell.map(|it| it as f64 * unit));
+    let numbers =
+        |cells: Vec<Option<u64>>, unit: f64| cells.into_iter().map(move |cell| cell.map(|it| it as f64 * unit));
     let (a, b) = (column(1_000_000), column(50));
     let columns = vec![
         Column::from_numbers("a", numbers(a, 1e-6).collect()),
@@ -102,7 +103,10 @@ fn plan(table: &Table) -> FittedPlan {
 fn odd_names(parent: &Path) -> Written {
     let numbers = rows(2_000, 5);
     let text: Vec<Option<String>> = (0..2_000)
-        .map(|row| Some(["nan", "NaN", "", "null", "None ", "x"][row * 7 % 6].to_owned()).filter(|_| row % 2 == 0 || row % 5 > 0))
+        .map(|row| {
+            Some(["nan", "NaN", "", "null", "None ", "x"][row * 7 % 6].to_owned())
+                .filter(|_| row % 2 == 0 || row % 5 > 0)
+        })
         .map(|cell| cell.filter(|level| level != "nan"))
         .collect();
     let columns = vec![

@@ -109,8 +109,9 @@ pub fn table(rows: usize, seed: u64, cities: &[&str]) -> Table {
     let mut random = SplitMix64::new(seed + 100);
     let mut gap = |cell: u64| (random.below(10) > 0).then_some(cell);
     let mut draw = SplitMix64::new(seed + 200);
-    let city: Vec<Option<&str>> =
-        (0..rows).map(|_| gap((draw.unit().powi(2) * cities.len() as f64) as u64).map(|i| cities[i as usize])).collect();
+    let city: Vec<Option<&str>> = (0..rows)
+        .map(|_| gap((draw.unit().powi(2) * cities.len() as f64) as u64).map(|i| cities[i as usize]))
+        .collect();
     let member = (0..rows).map(|_| gap(draw.below(2)).map(|it| it == 1)).collect();
     let at = (0..rows).map(|_| gap(draw.bits() >> 14).map(|us| us as i64)).collect();
     Table::from_columns(vec![

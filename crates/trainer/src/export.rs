@@ -187,8 +187,10 @@ pub fn judged_rows(saved: &SavedRun) -> anyhow::Result<Table> {
 
 /// The rows that the run shows as its example; none where it shows none.
 fn run_example(run: &Path, plan: &FittedPlan) -> Option<Table> {
-    let path = run.join(run_file::MODEL_DIRECTORY).join(file::INPUT_EXAMPLE);
-    let example: Json = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    // In a run's model directory, or beside the model in one that was exported.
+    let folders = [run.join(run_file::MODEL_DIRECTORY), run.to_owned()];
+    let text = folders.iter().find_map(|folder| fs::read(folder.join(file::INPUT_EXAMPLE)).ok())?;
+    let example: Json = serde_json::from_slice(&text).ok()?;
     let rows = example["data"].as_array()?;
     let columns = plan.inputs().iter().enumerate().map(|(place, input)| {
         let cells = || rows.iter().map(move |row| &row[place]);

@@ -97,7 +97,9 @@ pub fn write_columns(plan: &FittedPlan, table: &Table, folder: &Path) -> io::Res
         let column = table.column(&input.name).expect("the plan was applied to this table");
         let (kind, name, bytes) = match is_text(input) {
             true => ("text", format!("{number}.json"), text_of(column)),
-            false => ("number", format!("{number}.f64"), numbers(column).into_iter().flat_map(f64::to_le_bytes).collect()),
+            false => {
+                ("number", format!("{number}.f64"), numbers(column).into_iter().flat_map(f64::to_le_bytes).collect())
+            }
         };
         fs::write(folder.join(&name), bytes)?;
         columns.push(json!({ "name": input.name, "type": kind, "file": name }));

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod devices;
 mod evaluate;
+mod export;
 mod fit;
 mod predict;
 mod promote;
@@ -167,6 +168,8 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Judge a run's model on a file with known targets
     Evaluate(evaluate::EvaluateArgs),
+    /// Write a run's model as others load it: ONNX, in an MLflow model directory
+    Export(export::ExportArgs),
     /// Fit again what a lock file describes and compare the models
     Reproduce(reproduce::ReproduceArgs),
     /// Log a run folder that was not logged, or only in part
@@ -197,6 +200,7 @@ impl Command {
             Self::Fit(args) => fit::run(args, common),
             Self::Predict(args) => predict::run(args, common),
             Self::Evaluate(args) => evaluate::run(args, common),
+            Self::Export(args) => export::run(args, common),
             Self::Reproduce(args) => reproduce::run(args, common),
             Self::Sync(args) => sync::run(args, common),
             Self::Compare(args) => compare::run(args, common),
