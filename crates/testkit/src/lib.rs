@@ -4,12 +4,14 @@
 
 mod place;
 mod program;
+mod proxy;
 mod random;
 mod server;
 mod synthetic;
 
-pub use place::{onnxruntime, python, repository, scratch, shared};
+pub use place::{onnxruntime, python, python_mlflow2, repository, scratch, shared};
 pub use program::{Outcome, Program};
+pub use proxy::{Fault, Proxy};
 pub use random::SplitMix64;
 pub use server::{Server, free_port};
 pub use synthetic::{Classification, classification};

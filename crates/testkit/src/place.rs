@@ -19,6 +19,17 @@ pub fn python() -> PathBuf {
     path
 }
 
+/// The Python that has the last MLflow before 3.0: what `./tests/run` made, or names in `TRAINER_TEST_PYTHON_MLFLOW2`.
+///
+/// # Panics
+/// When there is none.
+pub fn python_mlflow2() -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_PYTHON_MLFLOW2").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| repository().join("target/python-mlflow2/bin/python"));
+    assert!(path.exists(), "no Python with MLflow 2 at {}: run ./tests/run once, it makes one", path.display());
+    path
+}
+
 /// The folder of an older onnxruntime, to stand first on `PYTHONPATH`: what `./tests/run` made, or lies in the folder that
 /// `TRAINER_TEST_ONNXRUNTIME` names.
 ///

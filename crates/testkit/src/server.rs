@@ -1,8 +1,11 @@
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server on this machine that a test started; ended, by its own process id, when dropped.
+/// A server on this machine that a test started; ended, with the processes that it started, when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -27,6 +30,8 @@ impl Server {
         let port = free_port();
         let mut command = command(port);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A group of its own: MLflow starts workers, which would outlive it.
+        command.process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let mut server = Self { child, port };
         let started = Instant::now();
@@ -51,6 +56,59 @@ impl Server {
         })
     }
 
+    /// `mlflow server` of the tests' Python, with its database and its files in a folder.
+    ///
+    /// # Panics
+    /// As [`Server::start`], and when it is not healthy within two minutes.
+    pub fn mlflow(folder: &Path) -> Self {
+        Self::mlflow_of(&crate::python(), folder, &[("--artifacts-destination", &folder.join("artifacts"))])
+    }
+
+    /// As [`Server::mlflow`], of the last MLflow before 3.0.
+    ///
+    /// # Panics
+    /// As [`Server::mlflow`].
+    pub fn mlflow2(folder: &Path) -> Self {
+        Self::mlflow_of(&crate::python_mlflow2(), folder, &[("--artifacts-destination", &folder.join("artifacts"))])
+    }
+
+    /// As [`Server::mlflow`], of any Python and with any paths as further arguments.
+    ///
+    /// # Panics
+    /// As [`Server::mlflow`].
+    pub fn mlflow_of(python: &Path, folder: &Path, more: &[(&str, &Path)]) -> Self {
+        let server = Self::start(|port| {
+            let mut command = Command::new(python);
+            let store = format!("sqlite:///{}", folder.join("mlflow.db").display());
+            command.args(["-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1", "--port"]);
+            command.arg(port.to_string()).args(["--backend-store-uri", &store]).current_dir(folder);
+            for (name, path) in more {
+                command.arg(name).arg(path);
+            }
+            // Seven processes that no test needs.
+            command.env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
+            command
+        });
+        let started = Instant::now();
+        while !server.is_healthy() {
+            assert!(started.elapsed() < Duration::from_secs(120), "mlflow server on {} is not healthy", server.url());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        server
+    }
+
+    fn is_healthy(&self) -> bool {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+            stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        ask().is_ok_and(|answer| answer.split(' ').nth(1) == Some("200"))
+    }
+
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -64,7 +122,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already ended is as good as ended now.
+        // The shell's own `kill` knows groups. Already ended is as good as ended now.
+        drop(
+            Command::new("sh")
+                .args(["-c", &format!("kill -KILL -- -{}", self.child.id())])
+                .stderr(Stdio::null())
+                .status(),
+        );
         drop(self.child.kill());
         drop(self.child.wait());
     }
