@@ -9,6 +9,7 @@ use crate::exit::Exit;
 
 /// Arguments of `trainer promote`.
 #[derive(Debug, Clone, Args)]
+#[command(disable_version_flag = true)]
 pub struct PromoteArgs {
     /// The registered model.
     #[command(flatten)]
