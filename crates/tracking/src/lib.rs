@@ -7,9 +7,13 @@ mod address;
 mod credentials;
 mod embedded;
 mod error;
+mod limits;
 mod local_files;
 mod mlmodel;
 mod open;
+mod preflight;
+mod promotion;
+mod publish;
 mod record;
 mod rest;
 mod retry;
@@ -22,6 +26,9 @@ pub use embedded::Embedded;
 pub use error::TrackingError;
 pub use mlmodel::mlmodel_yaml;
 pub use open::open;
+pub use preflight::{Needs, preflight};
+pub use promotion::{Promotion, promote, rollback};
+pub use publish::{Published, State, publish};
 pub use record::{
     Artifact, Child, Dataset, Experiment, FORMAT, LoggedModel, Metric, Record, RunStatus, Tag, VersionRecord,
 };

@@ -1,0 +1,151 @@
+//! The road from a [`Record`] to a store. It can be walked again from anywhere: before each thing that must happen once
+//! it is looked up whether it happened.
+
+mod check;
+mod child;
+mod files;
+mod model;
+mod run;
+mod state;
+mod version;
+
+use std::path::Path;
+
+use crate::TrackingError;
+use crate::limits;
+use crate::record::Record;
+use crate::store::{ExperimentInfo, ModelInfo, RunInfo, Store};
+pub(crate) use run::{find_experiment, find_resumed};
+pub use state::State;
+
+type Result<T> = std::result::Result<T, TrackingError>;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The store.
+    pub place: String,
+    /// The experiment.
+    pub experiment_id: String,
+    /// The run.
+    pub run_id: String,
+    /// The page that shows it, where a server does.
+    pub run_url: Option<String>,
+    /// The logged model; none where there is no model, or the server knows no logged models.
+    pub model_id: Option<String>,
+    /// The version that was registered.
+    pub version: Option<u64>,
+    /// What is there in another form than it was given.
+    pub warnings: Vec<String>,
+    /// What was read back and is not what was written.
+    pub differences: Vec<String>,
+}
+
+/// Publishes the record of a run, whose files lie in `folder`, to a store; `registry` is given when models are registered
+/// elsewhere. `watch` is told what is being done.
+///
+/// When it fails, the same call goes on where it ended, now or later, here or on another machine.
+///
+/// # Errors
+/// As the store's; [`TrackingError::Config`] for an experiment or a run that cannot take it.
+pub fn publish(
+    record: &Record,
+    folder: &Path,
+    store: &mut dyn Store,
+    registry: Option<&mut (dyn Store + 'static)>,
+    watch: &mut dyn FnMut(&str),
+) -> Result<Published> {
+    let (record, warnings) = limits::fit(record);
+    let state = State::begin(folder, &record.key, &store.place())?;
+    let mut road = Road { record: &record, folder, store, registry, watch, state, warnings, is_new: false };
+    let (experiment, run, model, version, alias) = road.walk()?;
+    let differences = road.check(&run, model.as_ref(), version, alias.as_deref());
+    let run_url = road.state.run_url.clone();
+    Ok(Published {
+        place: road.store.place(),
+        experiment_id: experiment.id,
+        run_id: run.id,
+        run_url,
+        model_id: model.map(|model| model.id),
+        version,
+        warnings: road.warnings,
+        differences,
+    })
+}
+
+/// Where a road ends: with the alias that was set, if one was.
+type End = (ExperimentInfo, RunInfo, Option<ModelInfo>, Option<u64>, Option<String>);
+
+struct Road<'a> {
+    record: &'a Record,
+    folder: &'a Path,
+    store: &'a mut dyn Store,
+    registry: Option<&'a mut (dyn Store + 'static)>,
+    watch: &'a mut dyn FnMut(&str),
+    state: State,
+    warnings: Vec<String>,
+    /// The run was made on this walk, so that nothing of it can be there.
+    is_new: bool,
+}
+
+impl Road<'_> {
+    fn walk(&mut self) -> Result<End> {
+        let record = self.record;
+        self.say("experiment");
+        let experiment = self.experiment()?;
+        let run = self.run(&experiment)?;
+        let experiment = ExperimentInfo { id: run.experiment_id.clone(), ..experiment };
+        self.say("parameters, metrics and data");
+        let there = self.entries(&run)?;
+        let model = match &record.model {
+            Some(model) => {
+                self.say("model");
+                self.model(&run, &there, model)?
+            }
+            None => None,
+        };
+        self.model_metrics(&run, model.as_ref())?;
+        self.store.flush()?;
+        self.files(&run.artifacts, &record.artifacts)?;
+        if let Some(logged) = &record.model {
+            self.model_files(&run, model.as_ref(), logged)?;
+        }
+        self.children(&run)?;
+        let (version, alias) = self.version(&run, model.as_ref())?;
+        self.say("end of the run");
+        self.store.end_run(&run.id, record.status, record.end_ms)?;
+        self.store.flush()?;
+        self.state.done = true;
+        self.state.write(self.folder)?;
+        Ok((experiment, run, model, version, alias))
+    }
+
+    fn say(&mut self, what: &str) {
+        (self.watch)(what);
+    }
+
+    /// Where models are registered.
+    fn registry(&mut self) -> &mut dyn Store {
+        match &mut self.registry {
+            Some(registry) => *registry,
+            None => self.store,
+        }
+    }
+
+    /// Makes what must be there once. Where it was asked for and no answer came, it may be there all the same.
+    fn once<T>(
+        &mut self,
+        find: impl Fn(&mut Self) -> Result<Option<T>>,
+        make: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if !self.is_new
+            && let Some(found) = find(self)?
+        {
+            return Ok(found);
+        }
+        match make(self) {
+            Err(error) if error.passes() => find(self).ok().flatten().ok_or(error),
+            made => made,
+        }
+    }
+}
