@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use serde_json::json;
 use trainer_testkit::scratch;
@@ -63,23 +65,37 @@ fn threads_and_processes_that_make_and_fill_one_store() {
     }
 }
 
-/// The official client logs, as it does, in the middle of it; the file was migrated before.
+/// The official client migrates the file and logs to it while we go on writing.
 #[test]
 fn the_official_client_among_us() {
     let dir = scratch();
     let place = Place { folder: dir.path().to_owned() };
-    place.official("log", &["other", "before", "1"]);
-    std::thread::scope(|scope| {
-        let ours = scope.spawn(|| write_runs(&place, "ours"));
-        assert_eq!(place.official("log", &["churn", "theirs", "10"]), json!({ "logged": 10 }));
-        ours.join().unwrap();
+    let files = scratch();
+    let mut store = place.open();
+    whole_run(&mut store, files.path(), "before");
+    let done = AtomicBool::new(false);
+    let ours = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| {
+            let mut count = 0;
+            while !done.load(Relaxed) {
+                whole_run(&mut store, files.path(), &format!("ours-{count}"));
+                count += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            count
+        });
+        // Told before anything is expected: the thread has to end.
+        let theirs = std::panic::catch_unwind(|| place.official("log", &["churn", "theirs", "10"]));
+        done.store(true, Relaxed);
+        assert_eq!(theirs.unwrap(), json!({ "logged": 10 }));
+        ours.join().unwrap()
     });
-    let told = place.official("read", &[]);
-    assert_eq!((&told["integrity"], &told["foreign_keys"]), (&json!("ok"), &json!([])));
-    let runs = told["runs"].as_object().unwrap();
-    assert_eq!(runs.len(), 1 + 10 + RUNS, "{:?}", runs.keys());
-    assert!(runs.values().all(|run| run["status"] == "FINISHED"));
-    assert_eq!(runs["theirs-3"]["metrics"], json!({ "loss": 0.25, "accuracy": 0.5 }));
+    let names = "SELECT count(DISTINCT name) FROM runs WHERE status = 'FINISHED'";
+    assert_eq!(place.count(names), 1 + ours + 10);
+    assert_eq!(place.count("SELECT count(*) FROM metrics"), (1 + ours) * 53 + 10 * 2);
+    assert_eq!(place.count("SELECT max(version) FROM model_versions"), 1 + ours);
+    assert_eq!(place.count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_eq!(place.count("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
 }
 
 fn write_runs(place: &Place, name: &str) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trainer_testkit::scratch;
 use trainer_tracking::{Embedded, Registry, Store, Tag, Tracking};
 
-use crate::sample::{Place, START_MS, Written, whole_run};
+use crate::sample::{CURVE, Place, START_MS, Written, whole_run};
 
 #[test]
 fn the_official_client_finds_everything_before_and_after_its_migration() {
@@ -76,7 +76,7 @@ fn assert_run(told: &Value, name: &str, written: &Written) {
     assert_eq!(test["source"], json!({ "uri": "/data/train.csv" }));
     assert_eq!(test["schema"]["mlflow_colspec"][0]["name"], "tenure");
     assert_eq!(test["profile"]["num_rows"], 300);
-    assert_eq!(run["artifacts"], json!({ "config.yaml": "x: 1\n", "plots/table.json": "{}" }));
+    assert_eq!(run["artifacts"], json!({ "config.yaml": "x: 1\n", "plots/curve.svg": CURVE }));
     assert_eq!(run["outputs"], json!([written.model]));
 
     let model = told["models"].as_array().unwrap().iter().find(|model| model["id"] == *written.model).unwrap();
