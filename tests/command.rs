@@ -11,8 +11,23 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 10] =
-    ["fit", "predict", "evaluate", "reproduce", "check", "config", "schema", "sample", "devices", "completions"];
+const COMMANDS: [&str; 15] = [
+    "fit",
+    "predict",
+    "evaluate",
+    "export",
+    "reproduce",
+    "sync",
+    "compare",
+    "promote",
+    "rollback",
+    "check",
+    "config",
+    "schema",
+    "sample",
+    "devices",
+    "completions",
+];
 
 fn trainer(args: &[&str]) -> Program {
     Program::new(TRAINER).args(args).dir(repository())
