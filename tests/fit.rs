@@ -260,7 +260,7 @@ fn a_full_disk_is_an_error_with_the_path_and_leaves_nothing() {
     let dir = scratch();
     let path = config(&dir, SMALL);
     let script = format!("trap '' XFSZ; ulimit -f 16; exec {TRAINER} fit --config {}", path.display());
-    let outcome = Program::new("bash").args(["-c", &script]).dir(dir.path()).run();
+    let outcome = Program::new("bash").args(["-c", &script]).env("MLFLOW_TRACKING_URI", "none").dir(dir.path()).run();
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("model.safetensors") && outcome.stderr.contains("too large"), "{}", outcome.stderr);
     assert!(run_folders(&dir).is_empty(), "{:?}", run_folders(&dir));

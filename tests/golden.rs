@@ -69,6 +69,7 @@ seed: 7
         .args([&path])
         .args(["--runs"])
         .args([folder.path().join("runs")])
+        .dir(folder.path())
         .expect(0);
     let told: Value = serde_json::from_str(&outcome.stdout).unwrap();
     told["model_hash"].as_str().expect("a model hash").to_owned()

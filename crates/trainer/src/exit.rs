@@ -136,9 +136,9 @@ fn exit_of_features(error: &FeatureError) -> Exit {
 
 fn exit_of_tracking(error: &TrackingError) -> Exit {
     match error {
-        TrackingError::Config(_) | TrackingError::Store(_) => Exit::Usage,
+        TrackingError::Config(_) => Exit::Usage,
         TrackingError::Gate(_) => Exit::Gate,
-        TrackingError::File(_) => Exit::Data,
+        TrackingError::Store(_) | TrackingError::File(_) => Exit::Data,
         _ => Exit::NotLogged,
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     }
 
     fn verdicts(gates: &str, tolerance: f64, better: bool) -> Vec<Verdict> {
-        let (own, other) = if better { (0.9, 0.6) } else { (0.6, 0.9) };
+        let (own, other) = if better { (0.75, 0.9) } else { (0.9, 0.75) };
         let (own, other) = (rows(own), rows(other));
         let (own, other) = (own.scores(), other.scores());
         let rival = Rival { name: "champion", scores: Ok(&other), tolerance };

@@ -166,6 +166,7 @@ mod tests {
             environment: vec![("T".into(), "hidden".into()), ("TRAINER__TRAINING__CV_FOLDS".into(), "3".into())],
             set: vec!["data.target=label".into()],
             keep_unset: false,
+            replace_only: false,
         };
         let loaded = load("c.yaml", text, &overlay).unwrap();
         assert_eq!(loaded.config.data.train_path, "hidden");
