@@ -1,7 +1,10 @@
 //! The model as MLflow takes it: `MLmodel`, the ONNX model, what it needs of Python, and an example.
 //!
 //! The signature names a tensor for each raw column, so that MLflow casts every column of a frame itself: integers, floats,
-//! booleans, text, `None` and `NaN`, in any order, among other columns.
+//! booleans, text, `None` and `NaN`, in any order, among other columns. Text is of the type `str` and not `object`: so a
+//! JSON null that MLflow serves becomes text (`nan`) even where it is the first row's, which MLflow looks at to see whether
+//! a column holds lists. A frame whose very first cell of a column is `None` or `pandas.NA`, or that has no row of index 0,
+//! is beyond what MLflow takes with such a signature; `NaN` there, and `reset_index`, are the way out.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -132,7 +135,7 @@ fn conda() -> String {
 }
 
 fn signature_of_inputs(inputs: &[Input]) -> Json {
-    let tensor_of = |input: &Input| tensor(&input.name, if is_text(input) { "object" } else { "float64" }, &[]);
+    let tensor_of = |input: &Input| tensor(&input.name, if is_text(input) { "str" } else { "float64" }, &[]);
     inputs.iter().map(tensor_of).collect()
 }
 
