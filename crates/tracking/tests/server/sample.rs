@@ -129,7 +129,8 @@ pub fn state(url: &str, record: &Record, registered: &str) -> Value {
     let experiment = experiment["experiment"]["experiment_id"].clone();
     let found = http.post("runs/search", &json!({ "experiment_ids": [experiment], "max_results": 100 }));
     let mut names = vec![(record.key.clone(), "RUN".to_owned()), (record.children[0].key.clone(), "CHILD".to_owned())];
-    names.push((format!("\"{}\"", experiment.as_str().unwrap()), "\"EXPERIMENT\"".into()));
+    let id = |id: &str| format!("\"experiment_id\": \"{id}\"");
+    names.push((id(experiment.as_str().unwrap()), id("EXPERIMENT")));
     names.push((format!("/{}/", experiment.as_str().unwrap()), "/EXPERIMENT/".into()));
     names.push((registered.to_owned(), "REGISTERED".into()));
     let mut runs = found["runs"].as_array().cloned().unwrap_or_default();
