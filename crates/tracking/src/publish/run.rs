@@ -39,6 +39,12 @@ pub(crate) fn find_resumed(store: &mut dyn Store, id: &str) -> Result<Run> {
 impl Road<'_> {
     pub(super) fn experiment(&mut self) -> Result<ExperimentInfo> {
         let record = self.record;
+        if let Some(id) = &record.resume {
+            // It has its experiment, and another need not be made.
+            let id = find_resumed(self.store, id)?.info.experiment_id;
+            let found = self.store.experiment_by_id(&id)?;
+            return Ok(found.unwrap_or(ExperimentInfo { name: id.clone(), id, deleted: false }));
+        }
         if let Some(found) = find_experiment(self.store, &record.experiment)? {
             return Ok(found);
         }

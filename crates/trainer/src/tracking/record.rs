@@ -61,7 +61,6 @@ pub fn record_of(run: Recorded<'_>) -> Record {
     let tables =
         [file::FEATURE_IMPORTANCE, file::CONFUSION_MATRIX].map(|path| json!({ "path": path, "type": "table" }));
     tags.extend([
-        Tag::new("mlflow.runName", &name),
         Tag::new("mlflow.note.content", note(config.model.name(), outcome)),
         Tag::new("mlflow.loggedArtifacts", json!(tables).to_string()),
         Tag::new("estimator_name", config.model.name()),
@@ -71,6 +70,10 @@ pub fn record_of(run: Recorded<'_>) -> Record {
         Tag::new("trainer.plan_hash", &run.lock.plan_hash),
         Tag::new("trainer.device", &run.lock.device.used),
     ]);
+    // A run that somebody began keeps its name, unless another is asked for.
+    if run.resume.is_none() || config.training.run_name.is_some() {
+        tags.push(Tag::new("mlflow.runName", &name));
+    }
     tags.retain(|tag| run.context.iter().all(|other| other.key != tag.key));
     tags.extend(run.context);
     let params = parameters(config, &run.loaded.effective, &outcome.resolved);
