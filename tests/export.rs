@@ -175,7 +175,7 @@ class InferenceSession:
     def __init__(self, path, sess_options, providers): pass
     def run(self, names, columns):
         rows = len(next(iter(columns.values())))
-        return [np.zeros(rows, dtype=np.int64), np.tile(np.array([[1, 0]], dtype=np.float32), (rows, 1))]
+        return [np.zeros(rows, dtype=np.int64), np.tile(np.array([[1, np.nan]], dtype=np.float32), (rows, 1))]
 ";
     fake(other).expect(3).says(&[
         "test.parquet, row ",

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value as Json, json};
-use trainer_data::{Column, Kind, Label, Table};
+use trainer_data::{Column, Fault, Kind, Label, Table};
 use trainer_features::{FeatureError, FittedPlan, Input};
 use trainer_models::Model;
 use trainer_onnx::Graph;
@@ -23,6 +23,8 @@ const ONNX_VERSION: &str = "1.16.0";
 const REQUIREMENTS: [&str; 5] = ["mlflow>=2.20,<4", "numpy", "pandas", "onnx>=1.16", "onnxruntime>=1.18"];
 /// Rows of the input example.
 const EXAMPLE_ROWS: usize = 5;
+/// What protocol buffers, and so every reader of ONNX, take.
+const MAX_BYTES: usize = i32::MAX as usize;
 
 /// Names of the files of a model directory, but for those that a run folder has too.
 pub mod file {
@@ -55,7 +57,7 @@ impl ModelDirectory {
     /// the first few are shown. The same arguments give the same bytes.
     ///
     /// # Errors
-    /// [`FeatureError::Onnx`] when the plan has no ONNX form; [`FeatureError::Data`] when `example` lacks a column.
+    /// [`FeatureError::Onnx`] when the plan has no ONNX form, or the model is too large for one.
     pub fn new(
         model: &Model,
         plan: &FittedPlan,
@@ -69,10 +71,16 @@ impl ModelDirectory {
         graph.metadata("model_hash", model_hash);
         let prepared = plan.to_onnx(&mut graph)?;
         let outputs = model.to_onnx(&mut graph, &prepared.matrix);
+        let onnx = graph.to_bytes(version);
+        if onnx.len() > MAX_BYTES {
+            let message = format!("expected an ONNX model of at most 2 GiB, found {} bytes", onnx.len());
+            let fault = Fault::new("not_in_onnx", message).hint("fewer trees, or a lower model.params.max_depth");
+            return Err(FeatureError::Onnx(Box::new(fault)));
+        }
         let example = input_example(plan.inputs(), example);
         let requirements: String = REQUIREMENTS.iter().map(|line| format!("{line}\n")).collect();
         let files: Vec<(String, Vec<u8>)> = vec![
-            (file::ONNX.to_owned(), graph.to_bytes(version)),
+            (file::ONNX.to_owned(), onnx),
             (file::INPUT_EXAMPLE.to_owned(), pretty(&example)),
             (file::SERVING_EXAMPLE.to_owned(), pretty(&json!({ "dataframe_split": example }))),
             ("requirements.txt".to_owned(), requirements.into_bytes()),
