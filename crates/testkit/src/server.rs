@@ -61,7 +61,9 @@ impl Server {
     /// # Panics
     /// As [`Server::start`], and when it is not healthy within two minutes.
     pub fn mlflow(folder: &Path) -> Self {
-        Self::mlflow_of(&crate::python(), folder, &[("--artifacts-destination", &folder.join("artifacts"))])
+        Self::mlflow_with(&crate::python(), folder, |command| {
+            command.arg("--artifacts-destination").arg(folder.join("artifacts"));
+        })
     }
 
     /// As [`Server::mlflow`], of the last MLflow before 3.0.
@@ -69,24 +71,24 @@ impl Server {
     /// # Panics
     /// As [`Server::mlflow`].
     pub fn mlflow2(folder: &Path) -> Self {
-        Self::mlflow_of(&crate::python_mlflow2(), folder, &[("--artifacts-destination", &folder.join("artifacts"))])
+        Self::mlflow_with(&crate::python_mlflow2(), folder, |command| {
+            command.arg("--artifacts-destination").arg(folder.join("artifacts"));
+        })
     }
 
-    /// As [`Server::mlflow`], of any Python and with any paths as further arguments.
+    /// As [`Server::mlflow`], of any Python, and with further arguments and variables.
     ///
     /// # Panics
     /// As [`Server::mlflow`].
-    pub fn mlflow_of(python: &Path, folder: &Path, more: &[(&str, &Path)]) -> Self {
+    pub fn mlflow_with(python: &Path, folder: &Path, more: impl FnOnce(&mut Command)) -> Self {
         let server = Self::start(|port| {
             let mut command = Command::new(python);
             let store = format!("sqlite:///{}", folder.join("mlflow.db").display());
             command.args(["-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1", "--port"]);
             command.arg(port.to_string()).args(["--backend-store-uri", &store]).current_dir(folder);
-            for (name, path) in more {
-                command.arg(name).arg(path);
-            }
             // Seven processes that no test needs.
             command.env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
+            more(&mut command);
             command
         });
         let started = Instant::now();

@@ -5,11 +5,20 @@ use serde_json::Value as Json;
 /// The text of an `MLmodel` file.
 pub fn mlmodel_yaml(model: &Json) -> String {
     let mut text = String::new();
-    match model {
-        Json::Object(_) | Json::Array(_) => block(model, 0, &mut text),
-        other => text += &format!("{}\n", scalar(other)),
+    if has_entries(model) {
+        block(model, 0, &mut text);
+    } else {
+        text += &format!("{}\n", scalar(model));
     }
     text
+}
+
+fn has_entries(value: &Json) -> bool {
+    match value {
+        Json::Object(entries) => !entries.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        _ => false,
+    }
 }
 
 /// A mapping or list, each entry on lines of its own.
@@ -34,12 +43,7 @@ fn block(value: &Json, indent: usize, text: &mut String) {
 }
 
 fn entry(value: &Json, indent: usize, text: &mut String) {
-    let is_block = match value {
-        Json::Object(entries) => !entries.is_empty(),
-        Json::Array(items) => !items.is_empty(),
-        _ => false,
-    };
-    if is_block {
+    if has_entries(value) {
         text.push('\n');
         block(value, indent, text);
     } else {

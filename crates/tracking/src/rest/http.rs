@@ -215,6 +215,10 @@ fn lost(call: &Call<'_>, error: &reqwest::Error) -> Result<(Failure, String), Tr
         let host = call.url.host_str().unwrap_or_default();
         return config(format!("no host is called `{host}`"));
     }
+    if text.contains("CaUsedAsEndEntity") {
+        let hint = "let an authority sign one for the server: its own may not stand for a server";
+        return config(format!("the server shows the certificate of an authority\n  hint: {hint}"));
+    }
     if text.contains("certificate") {
         return config(format!("{text}\n  hint: MLFLOW_TRACKING_SERVER_CERT_PATH names certificates to trust"));
     }
@@ -237,7 +241,8 @@ fn causes(error: &reqwest::Error) -> String {
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
+        let is_said = text.starts_with("client error") || parts.iter().any(|part| part.contains(&text));
+        if !is_said {
             parts.push(text);
         }
         next = cause.source();

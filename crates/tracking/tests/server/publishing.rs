@@ -1,7 +1,6 @@
 //! A whole run on servers of both generations.
 
 use std::path::Path;
-use std::time::Instant;
 
 use trainer_testkit::{Proxy, Server, scratch};
 use trainer_tracking::{
@@ -161,7 +160,7 @@ fn the_embedded_store_takes_the_same_road() {
 }
 
 #[test]
-fn a_hundred_thousand_points_take_a_hundred_calls() {
+fn points_go_in_thousands() {
     let (files, folder) = (scratch(), scratch());
     let server = Server::mlflow(files.path());
     let proxy = Proxy::start(server.port());
@@ -174,14 +173,13 @@ fn a_hundred_thousand_points_take_a_hundred_calls() {
         dataset: None,
         of_model: false,
     };
-    record.metrics = (0..100_000).map(point).collect();
+    record.metrics = (0..20_000).map(point).collect();
     let mut store = rest(&proxy.url(), &impatient(0));
-    let started = Instant::now();
     let published = publish(&record, folder.path(), &mut store).unwrap();
-    println!("100,000 points: {:.1} s", started.elapsed().as_secs_f64());
     assert_eq!(published.differences, [""; 0]);
     let batches = proxy.calls().iter().filter(|call| call.ends_with("runs/log-batch")).count();
-    assert!(batches <= 105, "{batches} batches");
+    // Parameters, tags and those of the nested run go along.
+    assert!((20..=23).contains(&batches), "{batches} batches");
     let run = store.run(&published.run_id).unwrap().unwrap();
     assert_eq!((run.info.status, run.metrics.len()), (RunStatus::Finished, 7));
 }
