@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Script {
     calls: Vec<String>,
+    waited: Duration,
     faults: Vec<(usize, Fault)>,
 }
 
@@ -74,7 +75,7 @@ impl Proxy {
     /// # Panics
     /// When a thread of the proxy has panicked.
     pub fn fault_at(&self, call: usize, fault: Fault) {
-        *self.shared.script.lock().expect("no panic") = Script { calls: Vec::new(), faults: vec![(call, fault)] };
+        *self.shared.script.lock().expect("no panic") = Script { faults: vec![(call, fault)], ..Script::default() };
     }
 
     /// From now on nothing goes wrong; the calls so far are forgotten.
@@ -91,6 +92,14 @@ impl Proxy {
     /// As [`Proxy::fault_at`].
     pub fn calls(&self) -> Vec<String> {
         self.shared.script.lock().expect("no panic").calls.clone()
+    }
+
+    /// How long the server took for these calls, together: each from its last byte to that of its answer.
+    ///
+    /// # Panics
+    /// As [`Proxy::fault_at`].
+    pub fn waited(&self) -> Duration {
+        self.shared.script.lock().expect("no panic").waited
     }
 }
 
@@ -154,7 +163,9 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
             Some(Fault::Delay(ms)) => std::thread::sleep(Duration::from_millis(ms)),
             Some(Fault::DropAnswer) | None => {}
         }
+        let asked = Instant::now();
         let answer = forward(&mut kept, shared.upstream, &request)?;
+        shared.script.lock().expect("no panic").waited += asked.elapsed();
         if fault == Some(Fault::DropAnswer) {
             return client.shutdown(Shutdown::Both);
         }
@@ -278,6 +289,9 @@ mod tests {
         assert!(read(&mut client, true).unwrap().is_some());
         assert_eq!(proxy.calls(), ["POST /x", "POST /x", "PUT /y"]);
         assert_eq!(seen.lock().unwrap().len(), 3);
+        assert!(proxy.waited() > Duration::ZERO);
+        proxy.clear();
+        assert_eq!(proxy.waited(), Duration::ZERO);
     }
 
     #[test]
