@@ -48,7 +48,9 @@ pub struct Steps<'a> {
 
 /// Rows that walk down a tree side by side, so that their memory accesses overlap.
 pub(crate) const ABREAST: usize = 8;
-const BLOCK_ROWS: usize = 256;
+/// Rows that go through all trees together: enough that a tree of thousands of nodes is fetched once for many of them, and
+/// few enough that each thread has several blocks.
+const BLOCK_ROWS: std::ops::RangeInclusive<usize> = 256..=4096;
 
 /// The sum over trees of the values of each row's leaves.
 pub fn sum_leaves(x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Array2<u64> {
@@ -56,8 +58,9 @@ pub fn sum_leaves(x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Array2<u64> {
     let mut sums = Array2::<u64>::zeros((rows, steps.classes));
     let columns: Vec<&[f32]> = (0..features).map(|j| x.column(j).to_slice().expect("column-major cells")).collect();
     let all = sums.as_slice_mut().expect("row-major sums");
-    all.par_chunks_mut(BLOCK_ROWS * steps.classes).enumerate().for_each(|(block, sums)| {
-        let first = block * BLOCK_ROWS;
+    let block_rows = (rows / (4 * rayon::current_num_threads())).clamp(*BLOCK_ROWS.start(), *BLOCK_ROWS.end());
+    all.par_chunks_mut(block_rows * steps.classes).enumerate().for_each(|(block, sums)| {
+        let first = block * block_rows;
         let len = sums.len() / steps.classes;
         let mut cells = vec![0f32; len.next_multiple_of(ABREAST) * features];
         for (j, column) in columns.iter().enumerate() {
