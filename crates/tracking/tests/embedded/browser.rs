@@ -9,7 +9,7 @@ fn the_pages_of_mlflow_show_the_run_its_metrics_its_model_and_the_champion() {
     let dir = scratch();
     let place = Place { folder: dir.path().to_owned() };
     for name in ["an-older-run", "the-run-to-see"] {
-        whole_run(&mut place.open(), dir.path(), name);
+        whole_run(&mut place.open(), name);
     }
     let pictures = dir.path().join("pictures");
     let script = repository().join("tests/peers/mlflow_ui.py");

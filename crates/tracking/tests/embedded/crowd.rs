@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use trainer_testkit::scratch;
-use trainer_tracking::Store;
 
 use crate::sample::{Place, whole_run};
 
@@ -70,15 +69,14 @@ fn threads_and_processes_that_make_and_fill_one_store() {
 fn the_official_client_among_us() {
     let dir = scratch();
     let place = Place { folder: dir.path().to_owned() };
-    let files = scratch();
     let mut store = place.open();
-    whole_run(&mut store, files.path(), "before");
+    whole_run(&mut store, "before");
     let done = AtomicBool::new(false);
     let ours = std::thread::scope(|scope| {
         let ours = scope.spawn(|| {
             let mut count = 0;
             while !done.load(Relaxed) {
-                whole_run(&mut store, files.path(), &format!("ours-{count}"));
+                whole_run(&mut store, &format!("ours-{count}"));
                 count += 1;
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -99,12 +97,10 @@ fn the_official_client_among_us() {
 }
 
 fn write_runs(place: &Place, name: &str) {
-    let files = scratch();
     let mut store = place.open();
     for at in 0..RUNS {
-        whole_run(&mut store, files.path(), &format!("{name}-{at}"));
+        whole_run(&mut store, &format!("{name}-{at}"));
     }
-    store.flush().unwrap();
 }
 
 fn writer(place: &Place, name: &str) -> Child {

@@ -1,6 +1,7 @@
 //! The embedded store, and what MLflow's own client makes of it.
 
 mod browser;
+mod crash;
 mod crowd;
 mod official;
 mod refusal;

@@ -12,7 +12,7 @@ fn the_official_client_finds_everything_before_and_after_its_migration() {
     // A folder whose name has to be written with care.
     let place = Place { folder: dir.path().join("ein Ordner, 100% ü") };
     std::fs::create_dir(&place.folder).unwrap();
-    let first = whole_run(&mut place.open(), dir.path(), "first");
+    let first = whole_run(&mut place.open(), "first");
 
     let told = place.official("read", &[]);
     assert_ne!(told["revision"], "bda7b8c39065", "this MLflow did not migrate: it is too old for this test");
@@ -20,7 +20,7 @@ fn the_official_client_finds_everything_before_and_after_its_migration() {
     assert_run(&told, "first", &first);
     assert_eq!(told["registered"]["churn-prediction"]["aliases"], json!({ "champion": 1 }));
 
-    let second = whole_run(&mut place.open(), dir.path(), "second");
+    let second = whole_run(&mut place.open(), "second");
     assert_eq!((second.experiment.as_str(), second.version), (first.experiment.as_str(), 2));
     let again = place.official("read", &[]);
     assert_sound(&again);
@@ -86,7 +86,7 @@ fn assert_run(told: &Value, name: &str, written: &Written) {
     let versions: Value = serde_json::from_str(model["tags"]["mlflow.modelVersions"].as_str().unwrap()).unwrap();
     assert_eq!(versions, json!([{ "name": "churn-prediction", "version": written.version }]));
     assert_eq!(model["metrics"], json!({ "test_accuracy": [0.91, 0, "churn-test", "99aa"] }));
-    assert_eq!(model["artifacts"], json!(["MLmodel"]));
+    assert_eq!(model["artifacts"], json!(["MLmodel", "model.onnx"]));
 
     let versions = &told["registered"]["churn-prediction"]["versions"];
     let version = &versions[usize::try_from(written.version).unwrap() - 1];

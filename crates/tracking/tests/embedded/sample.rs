@@ -1,11 +1,13 @@
-//! A whole run, written call by call, and a store to write it to.
+//! A run that has everything, and a store to write it to.
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
-use trainer_testkit::{Program, python, repository};
+use serde_json::json;
+use trainer_testkit::{Program, python, repository, scratch};
 use trainer_tracking::{
-    Dataset, Embedded, Metric, NewModel, NewRun, NewVersion, Registry, RunStatus, Store, Tag, Tracking,
+    Artifact, Dataset, Embedded, Experiment, FORMAT, LoggedModel, Metric, NewRun, Record, RunStatus, Tag, Tracking,
+    VersionRecord, publish,
 };
 
 /// When the sample's run began.
@@ -97,53 +99,57 @@ pub fn begin(store: &mut Embedded, experiment: &str, name: &str) -> (String, Str
     (experiment, run.id)
 }
 
-/// Everything that a run can have, through to the alias.
-pub fn whole_run(store: &mut Embedded, folder: &Path, name: &str) -> Written {
-    let (experiment, run) = begin(store, "churn", name);
-    let datasets = [dataset("training", "cd3e2038"), dataset("test", "99aa")];
-    let params = [Tag::new("n_estimators", "20"), Tag::new("seed", "7")];
+/// Everything that a run can have, with its files in a folder.
+pub fn record(folder: &Path, name: &str) -> Record {
+    for (path, text) in [("config.yaml", "x: 1\n"), ("curve.svg", CURVE), ("model.onnx", "onnx")] {
+        std::fs::write(folder.join(path), text).unwrap();
+    }
+    let artifact = |file: &str, path: &str| Artifact { file: file.into(), path: path.into() };
     let mut metrics: Vec<Metric> = (0..50).map(|step| metric("loss", 1.0 / (step as f64 + 1.0), step)).collect();
     metrics.push(metric("undefined", f64::NAN, 0));
     metrics.push(metric("endless", f64::INFINITY, 0));
-    let tags = [Tag::new("mlflow.note.content", "**a note**")];
-    store.log_batch(&run, &params, &metrics, &tags, None, &datasets).unwrap();
-    store.log_inputs(&run, &datasets).unwrap();
-    let new = NewModel {
-        experiment_id: &experiment,
-        run_id: &run,
-        name: "model",
-        params: &[Tag::new("algorithm", "random_forest")],
-        tags: &[Tag::new("made.by", "trainer")],
-    };
-    let model = store.create_model(&new).unwrap().unwrap();
-    store.log_output(&run, &model.id).unwrap();
-    let accuracy = Metric { dataset: Some(1), of_model: true, ..metric("test_accuracy", 0.91, 0) };
-    store.log_batch(&run, &[], &[accuracy], &[], Some(&model.id), &datasets).unwrap();
-    store.flush().unwrap();
-
-    let root = store.run(&run).unwrap().unwrap().info.artifacts;
-    for (path, text) in [("config.yaml", "x: 1\n"), ("plots/curve.svg", CURVE)] {
-        let file = folder.join("upload");
-        std::fs::write(&file, text).unwrap();
-        store.put_artifact(&root, path, &file).unwrap();
+    metrics.push(Metric { dataset: Some(1), of_model: true, ..metric("test_accuracy", 0.91, 0) });
+    Record {
+        format: FORMAT,
+        key: uuid::Uuid::new_v4().simple().to_string(),
+        experiment: Experiment::Name("churn".into()),
+        resume: None,
+        name: name.into(),
+        user: "alice".into(),
+        start_ms: START_MS,
+        end_ms: START_MS + 5_000,
+        status: RunStatus::Finished,
+        params: vec![Tag::new("n_estimators", "20"), Tag::new("seed", "7")],
+        metrics,
+        tags: vec![Tag::new("mlflow.user", "alice"), Tag::new("mlflow.note.content", "**a note**")],
+        datasets: vec![dataset("training", "cd3e2038"), dataset("test", "99aa")],
+        artifacts: vec![artifact("config.yaml", "config.yaml"), artifact("curve.svg", "plots/curve.svg")],
+        model: Some(LoggedModel {
+            name: "model".into(),
+            params: vec![Tag::new("algorithm", "random_forest")],
+            tags: vec![Tag::new("made.by", "trainer")],
+            files: vec![artifact("model.onnx", "model.onnx")],
+            mlmodel: json!({ "flavors": {}, "mlflow_version": "3.0.0" }),
+        }),
+        version: Some(VersionRecord {
+            name: "churn-prediction".into(),
+            description: "a *version*".into(),
+            tags: vec![Tag::new("validation_status", "approved"), Tag::new("gate.accuracy", "passed: 0.91 >= 0.80")],
+            alias: Some("champion".into()),
+        }),
+        children: Vec::new(),
     }
-    let mlmodel = folder.join("upload");
-    std::fs::write(&mlmodel, format!("model_id: {}\nmodel_uuid: {}\nflavors: {{}}\n", model.id, model.id)).unwrap();
-    store.put_artifact(&model.artifacts, "MLmodel", &mlmodel).unwrap();
-    store.model_ready(&model.id).unwrap();
+}
 
-    store.create_registered_model("churn-prediction").unwrap();
-    let new = NewVersion {
-        name: "churn-prediction",
-        run_id: &run,
-        model_id: Some(&model.id),
-        files: "",
-        description: "a *version*",
-        tags: &[Tag::new("validation_status", "approved"), Tag::new("gate.accuracy", "passed: 0.91 >= 0.80")],
-    };
-    let version = store.create_version(&new).unwrap().version;
-    store.set_alias("churn-prediction", "champion", version).unwrap();
-    store.end_run(&run, RunStatus::Finished, START_MS + 5_000).unwrap();
-    store.flush().unwrap();
-    Written { experiment, run, model: model.id, version }
+/// Publishes [`record`].
+pub fn whole_run(store: &mut Embedded, name: &str) -> Written {
+    let folder = scratch();
+    let published = publish(&record(folder.path(), name), folder.path(), store, None, &mut |_| {}).unwrap();
+    assert_eq!(published.differences, Vec::<String>::new());
+    Written {
+        experiment: published.experiment_id,
+        run: published.run_id,
+        model: published.model_id.unwrap(),
+        version: published.version.unwrap(),
+    }
 }
