@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::run::KEY;
-use super::{Result, Road};
+use super::{End, Result, Road};
 use crate::record::{Metric, Tag};
-use crate::store::{ModelInfo, Run, RunInfo};
+use crate::store::Run;
 
 /// More are only counted.
 const MOST: usize = 20;
@@ -14,15 +13,9 @@ const HISTORIES: usize = 3;
 
 impl Road<'_> {
     /// Reads everything back. When that fails nothing is lost: it is told, and no error.
-    pub(super) fn check(
-        &mut self,
-        run: &RunInfo,
-        model: Option<&ModelInfo>,
-        version: Option<u64>,
-        alias: Option<&str>,
-    ) -> Vec<String> {
+    pub(super) fn check(&mut self, end: &End) -> Vec<String> {
         self.say("reading back");
-        let mut found = match self.differences(run, model, version, alias) {
+        let mut found = match self.differences(end) {
             Ok(found) => found,
             Err(error) => {
                 self.warnings.push(format!("everything is logged, and was not read back: {error}"));
@@ -37,21 +30,15 @@ impl Road<'_> {
         found
     }
 
-    fn differences(
-        &mut self,
-        run: &RunInfo,
-        model: Option<&ModelInfo>,
-        version: Option<u64>,
-        alias: Option<&str>,
-    ) -> Result<Vec<String>> {
+    fn differences(&mut self, end: &End) -> Result<Vec<String>> {
         let record = self.record;
         let mut told = Vec::new();
-        let Some(run) = self.store.run(&run.id)? else {
-            return Ok(vec![format!("run {}: not there", run.id)]);
+        let Some(run) = self.store.run(&end.run.id)? else {
+            return Ok(vec![format!("run {}: not there", end.run.id)]);
         };
         if record.resume.is_none() {
             // A server that was slow enough may have made a second one.
-            let same = self.store.runs_with_tag(&run.info.experiment_id, &Tag::new(KEY, &record.key))?;
+            let same = self.store.runs_with_tag(&run.info.experiment_id, &self.key())?;
             if same.len() != 1 {
                 told.push(format!("expected one run of this key, found {}", same.len()));
             }
@@ -71,7 +58,7 @@ impl Road<'_> {
             }
         }
         self.histories(&run, &mut told)?;
-        if let Some(model) = model {
+        if let Some(model) = &end.model {
             if !run.models.contains(&model.id) {
                 told.push(format!("model {}: not among the run's outputs", model.id));
             }
@@ -83,8 +70,8 @@ impl Road<'_> {
                 None => told.push(format!("model {}: not there", model.id)),
             }
         }
-        if let (Some(number), Some(wanted)) = (version, &record.version) {
-            self.registered(&wanted.name, number, &wanted.tags, alias, &mut told)?;
+        if let (Some(number), Some(wanted)) = (end.version, &record.version) {
+            self.registered(&wanted.name, number, &wanted.tags, end.alias.as_deref(), &mut told)?;
         }
         Ok(told)
     }
@@ -108,7 +95,8 @@ impl Road<'_> {
         }
         if let Some(alias) = alias {
             let found = self.registry().alias(name, alias)?.map(|version| version.version);
-            if found != Some(number) {
+            // A newer version may have been promoted since.
+            if found.is_none_or(|found| found < number) {
                 let found = found.map_or("none".to_owned(), |version| format!("version {version}"));
                 told.push(format!("{name}: `{alias}`: expected version {number}, found {found}"));
             }

@@ -13,8 +13,8 @@ use std::path::Path;
 
 use crate::TrackingError;
 use crate::limits;
-use crate::record::Record;
-use crate::store::{ExperimentInfo, ModelInfo, RunInfo, Store};
+use crate::record::{Record, Tag};
+use crate::store::{ModelInfo, RunInfo, Store};
 pub(crate) use run::{find_experiment, find_resumed};
 pub use state::State;
 
@@ -58,23 +58,31 @@ pub fn publish(
     let (record, warnings) = limits::fit(record);
     let state = State::begin(folder, &record.key, &store.place())?;
     let mut road = Road { record: &record, folder, store, registry, watch, state, warnings, is_new: false };
-    let (experiment, run, model, version, alias) = road.walk()?;
-    let differences = road.check(&run, model.as_ref(), version, alias.as_deref());
-    let run_url = road.state.run_url.clone();
+    let end = road.walk()?;
+    let differences = road.check(&end);
     Ok(Published {
         place: road.store.place(),
-        experiment_id: experiment.id,
-        run_id: run.id,
-        run_url,
-        model_id: model.map(|model| model.id),
-        version,
+        experiment_id: end.run.experiment_id,
+        run_id: end.run.id,
+        run_url: road.state.run_url,
+        model_id: end.model.map(|model| model.id),
+        version: end.version,
         warnings: road.warnings,
         differences,
     })
 }
 
-/// Where a road ends: with the alias that was set, if one was.
-type End = (ExperimentInfo, RunInfo, Option<ModelInfo>, Option<u64>, Option<String>);
+/// How what a record made is told from what others made in the same run.
+const KEY: &str = "trainer.run_key";
+
+/// Where the road ends.
+struct End {
+    run: RunInfo,
+    model: Option<ModelInfo>,
+    version: Option<u64>,
+    /// The alias, where it was set.
+    alias: Option<String>,
+}
 
 struct Road<'a> {
     record: &'a Record,
@@ -94,7 +102,6 @@ impl Road<'_> {
         self.say("experiment");
         let experiment = self.experiment()?;
         let run = self.run(&experiment)?;
-        let experiment = ExperimentInfo { id: run.experiment_id.clone(), ..experiment };
         self.say("parameters, metrics and data");
         let there = self.entries(&run)?;
         let model = match &record.model {
@@ -117,11 +124,16 @@ impl Road<'_> {
         self.store.flush()?;
         self.state.done = true;
         self.state.write(self.folder)?;
-        Ok((experiment, run, model, version, alias))
+        Ok(End { run, model, version, alias })
     }
 
     fn say(&mut self, what: &str) {
         (self.watch)(what);
+    }
+
+    /// The tag of what this record makes.
+    fn key(&self) -> Tag {
+        Tag::new(KEY, &self.record.key)
     }
 
     /// Where models are registered.

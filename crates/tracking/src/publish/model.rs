@@ -5,25 +5,25 @@ use serde_json::Value as Json;
 use super::{Result, Road};
 use crate::TrackingError;
 use crate::mlmodel::mlmodel_yaml;
-use crate::record::{Artifact, LoggedModel};
+use crate::record::{Artifact, LoggedModel, Tag};
 use crate::store::{ArtifactRoot, ModelInfo, NewModel, Run, RunInfo};
 
 impl Road<'_> {
     /// The logged model, as the run's output; none where the store knows no logged models.
     pub(super) fn model(&mut self, run: &RunInfo, there: &Run, model: &LoggedModel) -> Result<Option<ModelInfo>> {
+        let key = self.key();
+        let tags: Vec<Tag> = model.tags.iter().chain([&key]).cloned().collect();
         let new = NewModel {
             experiment_id: &run.experiment_id,
             run_id: &run.id,
             name: &model.name,
             params: &model.params,
-            tags: &model.tags,
+            tags: &tags,
         };
         let made = self.once(
             |road| {
                 let found = road.store.models_of_run(&run.experiment_id, &run.id, &model.name)?;
-                let known = road.state.model_id.as_deref();
-                let position = found.iter().position(|model| Some(model.id.as_str()) == known);
-                Ok(found.into_iter().nth(position.unwrap_or_default()).map(Some))
+                Ok(found.into_iter().find(|model| model.tags.contains(&key)).map(Some))
             },
             |road| road.store.create_model(&new),
         )?;

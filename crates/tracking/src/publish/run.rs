@@ -1,12 +1,9 @@
 //! The run, and what is logged to it.
 
-use super::{Result, Road};
+use super::{KEY, Result, Road};
 use crate::TrackingError;
 use crate::record::{Experiment, Tag};
 use crate::store::{ExperimentInfo, NewRun, Run, RunInfo, Store};
-
-/// How a run that was made is found again.
-pub(super) const KEY: &str = "trainer.run_key";
 
 /// The experiment of a record; none where it has to be made.
 pub(crate) fn find_experiment(store: &mut dyn Store, experiment: &Experiment) -> Result<Option<ExperimentInfo>> {
@@ -118,7 +115,7 @@ impl Road<'_> {
         let params = self.new_params(&there);
         let mut tags = record.tags.clone();
         if record.resume.is_some() {
-            tags.push(Tag::new(KEY, &record.key));
+            tags.push(self.key());
         }
         let metrics: Vec<_> = record.metrics.iter().filter(|metric| !metric.of_model).cloned().collect();
         self.store.log_batch(&run.id, &params, &metrics, &tags, None, &record.datasets)?;

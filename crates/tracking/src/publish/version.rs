@@ -30,32 +30,37 @@ impl Road<'_> {
             Some(model) => model.artifacts.uri.clone(),
             None => format!("{}/{}", run.artifacts.uri.trim_end_matches('/'), logged.name),
         };
+        let key = self.key();
+        let tags: Vec<Tag> = wanted.tags.iter().chain([&key]).cloned().collect();
         let new = NewVersion {
             name: &wanted.name,
             run_id: &run.id,
             model_id: model.map(|model| model.id.as_str()).filter(|_| !elsewhere),
             files: &files,
             description: &wanted.description,
-            tags: &wanted.tags,
+            tags: &tags,
         };
         self.registry().create_registered_model(&wanted.name)?;
         let version = self.once(
-            |road| Ok(road.registry().versions_of_run(&wanted.name, &run.id)?.into_iter().next()),
+            |road| {
+                let found = road.registry().versions_of_run(&wanted.name, &run.id)?;
+                Ok(found.into_iter().find(|version| version.tags.contains(&key)))
+            },
             |road| road.registry().create_version(&new),
         )?;
         let version = self.ready(version)?;
-        // A version that was there may be from a walk that ended before its tags, on stores that set them one by one.
+        // What the gates said is there before the alias, also on a server that takes no tags with a new version.
         for tag in wanted.tags.iter().filter(|tag| version.tag(&tag.key).is_none()) {
             self.registry().set_version_tag(&wanted.name, version.version, tag)?;
         }
-        self.registry().flush()?;
-        self.state.version = Some(version.version);
-        self.state.write(self.folder)?;
+        // No flush before the alias: where there are transactions, nobody moves it between a look and the move.
         let alias = match &wanted.alias {
             Some(alias) => self.point(wanted, &version, alias)?.then(|| alias.clone()),
             None => None,
         };
         self.registry().flush()?;
+        self.state.version = Some(version.version);
+        self.state.write(self.folder)?;
         Ok((Some(version.version), alias))
     }
 

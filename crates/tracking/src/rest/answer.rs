@@ -56,8 +56,11 @@ impl Reply {
                 return config(format!("403: {text}\n  hint: {hint}"));
             }
             403 => return config(format!("{}: 403: not permitted: {text}", call.name())),
-            500 if text.contains("FEATURE_DISABLED") || text.contains("orkspace") => {
+            500 if text.contains("FEATURE_DISABLED") => {
                 return config(format!("{text}\n  hint: MLFLOW_WORKSPACE is set"));
+            }
+            404 if text.starts_with("Workspace '") => {
+                return config(format!("{text}\n  hint: MLFLOW_WORKSPACE names it"));
             }
             _ => {}
         }
@@ -136,14 +139,23 @@ pub fn message(body: &[u8]) -> String {
         Ok(said) => said.message,
         Err(_) => {
             let text = String::from_utf8_lossy(body).into_owned();
-            let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
-            title.map(|(title, _)| title.to_owned()).unwrap_or(text)
+            if text.trim_start().starts_with('<') { marked(&text) } else { text }
         }
     };
     // What databases add: statements with every value that was sent.
     let text = text.split("\n[SQL:").next().unwrap_or_default();
     let line: Vec<&str> = text.split_whitespace().collect();
     line.join(" ").chars().take(LONGEST).collect()
+}
+
+/// The title of a page, or what a cloud's store says: the rest of its words repeats what was signed.
+fn marked(text: &str) -> String {
+    let inside = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(inside, _)| inside.to_owned())
+    };
+    let parts: Vec<String> = ["title", "Code", "Message"].into_iter().filter_map(inside).collect();
+    parts.join(": ")
 }
 
 #[cfg(test)]
@@ -184,6 +196,16 @@ mod tests {
             (200, PAGE, "http://h: expected an MLflow server, found a web page"),
             (404, absent, "http://h: GET /api/x: 404 RESOURCE_DOES_NOT_EXIST: No run"),
             (413, PAGE, "http://h: GET /api/x: 413 : 404 Not Found"),
+            (
+                404,
+                r#"{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Workspace 'x' not found"}"#,
+                "http://h: Workspace 'x'",
+            ),
+            (
+                400,
+                "<Error><Code>Bad</Code><Message>No</Message><StringToSign>s</StringToSign></Error>",
+                "http://h: GET /api/x: 400 : Bad: No",
+            ),
             (500, r#"{"error_code": "FEATURE_DISABLED", "message": "off"}"#, "http://h: FEATURE_DISABLED: off"),
         ];
         for (status, body, expected) in cases {

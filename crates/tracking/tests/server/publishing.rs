@@ -114,14 +114,18 @@ fn goes_on(server: &Server, folder: &Path, run_id: &str) {
     let mut again = record(folder, "other", MODEL);
     again.resume = Some(run_id.to_owned());
     again.params = vec![Tag::new("p.1", "changed"), Tag::new("p.2", "2"), Tag::new("fresh", "1")];
-    (again.model, again.version, again.children) = (None, None, Vec::new());
+    again.children.clear();
     let mut store = rest(&server.url(), &impatient(0));
     let published = publish(&again, folder, &mut store).unwrap();
     assert_eq!(published.run_id, run_id);
     assert_eq!(published.warnings.len(), 1, "{published:?}");
     assert!(published.warnings[0].contains("`p.1` stays"), "{published:?}");
     assert_eq!(published.differences, [""; 0]);
+    // A model and a version of its own, beside those that the run has.
+    assert_eq!(published.version, Some(2));
     assert_eq!(publish(&again, folder, &mut store).unwrap(), published);
+    assert_eq!(store.models_of_run(&published.experiment_id, run_id, "model").unwrap().len(), 2);
+    assert_eq!(store.alias(MODEL, "champion").unwrap().unwrap().version, 2);
     let run = store.run(run_id).unwrap().unwrap();
     let param = |key: &str| run.params.iter().find(|param| param.key == key).map(|param| param.value.as_str());
     assert_eq!((param("p.1"), param("fresh")), (Some("1"), Some("1")));
