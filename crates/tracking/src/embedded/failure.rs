@@ -55,8 +55,8 @@ fn sql(error: &rusqlite::Error, place: &str) -> TrackingError {
             "expected an SQLite file, found something else\n  hint: name another file: sqlite:///path/mlflow.db".into(),
         ),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => store(format!(
-            "expected a file in a folder where this program may write, found: {error}\n  hint: name another file: \
-             sqlite:///path/mlflow.db"
+            "expected a file that this program may write, in a folder where it may write, found: {error}\n  hint: name \
+             another file: sqlite:///path/mlflow.db"
         )),
         _ => store(error.to_string()),
     }

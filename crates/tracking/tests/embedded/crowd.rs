@@ -55,6 +55,7 @@ fn threads_and_processes_that_make_and_fill_one_store() {
         ("SELECT count(*) FROM logged_models WHERE status = 2", all),
         ("SELECT max(version) FROM model_versions", all),
         ("SELECT count(DISTINCT run_id) FROM model_versions", all),
+        ("SELECT version FROM registered_model_aliases", all),
         ("SELECT count(*) FROM datasets", 2),
         ("SELECT count(*) FROM inputs", all * 3),
         ("SELECT count(*) FROM pragma_foreign_key_check", 0),
