@@ -14,7 +14,7 @@ pub enum TrackingError {
         message: String,
     },
     /// The server understood, and refuses.
-    #[error("{place}: {call}: {status} {code}: {message}")]
+    #[error("{place}: {call}: {status}{}{code}: {message}", if code.is_empty() { "" } else { " " })]
     Refused {
         /// Where.
         place: String,

@@ -23,7 +23,9 @@ impl Road<'_> {
         let made = self.once(
             |road| {
                 let found = road.store.models_of_run(&run.experiment_id, &run.id, &model.name)?;
-                Ok(found.into_iter().find(|model| model.tags.contains(&key)).map(Some))
+                let known = road.state.model_id.as_deref();
+                let ours = found.into_iter().filter(|model| model.tags.contains(&key));
+                Ok(ours.min_by_key(|model| (Some(model.id.as_str()) != known, model.id.clone())).map(Some))
             },
             |road| road.store.create_model(&new),
         )?;

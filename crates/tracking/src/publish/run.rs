@@ -90,8 +90,10 @@ impl Road<'_> {
         self.once(
             |road| {
                 let found = road.store.runs_with_tag(&experiment.id, &key)?;
-                // The oldest: a second one is none of ours.
-                Ok(found.into_iter().last().map(|run| (run, false)))
+                let known = road.state.run_id.as_deref();
+                // A server that was slow enough may have made two, which began at the same time.
+                let run = found.into_iter().min_by_key(|run| (Some(run.id.as_str()) != known, run.id.clone()));
+                Ok(run.map(|run| (run, false)))
             },
             |road| Ok((road.store.create_run(&new)?, true)),
         )

@@ -195,7 +195,7 @@ mod tests {
             (404, PAGE, "http://h: expected an MLflow server, found 404 for GET /api/x"),
             (200, PAGE, "http://h: expected an MLflow server, found a web page"),
             (404, absent, "http://h: GET /api/x: 404 RESOURCE_DOES_NOT_EXIST: No run"),
-            (413, PAGE, "http://h: GET /api/x: 413 : 404 Not Found"),
+            (413, PAGE, "http://h: GET /api/x: 413: 404 Not Found"),
             (
                 404,
                 r#"{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Workspace 'x' not found"}"#,
@@ -204,7 +204,7 @@ mod tests {
             (
                 400,
                 "<Error><Code>Bad</Code><Message>No</Message><StringToSign>s</StringToSign></Error>",
-                "http://h: GET /api/x: 400 : Bad: No",
+                "http://h: GET /api/x: 400: Bad: No",
             ),
             (500, r#"{"error_code": "FEATURE_DISABLED", "message": "off"}"#, "http://h: FEATURE_DISABLED: off"),
         ];

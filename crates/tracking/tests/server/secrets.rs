@@ -66,4 +66,16 @@ fn wrong_servers_are_told_from_absent_ones() {
     let error = look(&format!("http://127.0.0.1:{}", free_port())).unwrap_err();
     assert!(matches!(error, TrackingError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("(2 tries)"), "{error}");
+
+    // One that takes calls and does not answer.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut settings = impatient(1);
+    settings.timeout = std::time::Duration::from_millis(200);
+    let port = silent.local_addr().unwrap().port();
+    let mut store = rest(&format!("http://127.0.0.1:{port}"), &settings);
+    let error = trainer_tracking::Tracking::experiment_by_name(&mut store, "e").unwrap_err();
+    let message =
+        format!("http://127.0.0.1:{port}: GET /api/2.0/mlflow/experiments/get-by-name: no answer in time (2 tries)");
+    assert_eq!(error.to_string(), message);
+    assert!(matches!(error, TrackingError::Unreachable { .. }));
 }
