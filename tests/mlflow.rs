@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trainer_testkit::{Outcome, Program, Server, python, python_mlflow2, repository, scratch, shared};
+use trainer_testkit::{Fault, Outcome, Program, Proxy, Server, python, python_mlflow2, repository, scratch, shared};
 
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const MODEL: &str = "churn-prediction";
@@ -253,6 +253,65 @@ fn a_server_that_is_down_costs_no_training() {
     place.accept(&python(), "sqlite:///mlflow.db", &[]);
 }
 
+/// The library's own tests have every fault at every call; here it is the whole program, and a kill.
+#[test]
+fn a_fault_at_any_call_ends_in_0_or_6_and_sync_finishes_the_run() {
+    let files = scratch();
+    let server = Server::mlflow(files.path());
+    let proxy = Proxy::start(server.port());
+    let place = Place::new(&at(&proxy.url()), "{accuracy: 0.6}");
+    let small = ["--set", "training.cv_folds=0", "--set", "model.params.n_estimators=3", "--runs"];
+    let fit = |runs: &str| {
+        let args = [&["fit", "--config", "config.yaml"], &small[..], &[runs]].concat();
+        place.trainer(&args).env("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    };
+    let run_in = |runs: &str| {
+        let entries = std::fs::read_dir(place.dir.path().join(runs)).unwrap();
+        let names: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        assert!(names.len() == 1 && !names[0].display().to_string().contains(".tmp-"), "{names:?}");
+        names[0].to_str().unwrap().to_owned()
+    };
+    fit("clean").expect(0);
+    let calls = proxy.calls().len();
+    assert!(calls > 30, "{calls}");
+    let faults = [Fault::Drop, Fault::DropAnswer, Fault::Cut, Fault::Status(500, None), Fault::Status(503, None)];
+    let mut failed = 0;
+    for (case, call) in (0..calls).step_by(5).enumerate() {
+        let runs = format!("runs-{call}");
+        proxy.fault_at(call, faults[case % faults.len()]);
+        let outcome = fit(&runs).run();
+        assert!(matches!(outcome.code, Some(0 | 6)), "call {call}: {:?}\n{}", outcome.code, outcome.stderr);
+        failed += usize::from(outcome.code == Some(6));
+        proxy.clear();
+        place.trainer(&["sync", &run_in(&runs)]).expect(0);
+    }
+    assert!(failed > 3, "the faults did nothing: {failed}");
+    // Killed while it waits for an answer, in the middle of its files.
+    proxy.fault_at(calls - 12, Fault::Delay(20_000));
+    let script = format!(
+        "timeout -s KILL 6 {TRAINER} fit --config config.yaml {} killed; test $? = 137",
+        small.map(|word| format!("'{word}'")).join(" ")
+    );
+    Program::new("bash").args(["-c", &script]).dir(place.dir.path()).expect(0);
+    proxy.clear();
+    place.trainer(&["sync", &run_in("killed")]).expect(0);
+
+    let look = "import sys, mlflow
+c = mlflow.MlflowClient(sys.argv[1])
+e = c.get_experiment_by_name('churn')
+runs = c.search_runs([e.experiment_id], max_results=1000)
+keys = [r.data.tags['trainer.run_key'] for r in runs]
+versions = c.search_model_versions(\"name = 'churn-prediction'\", max_results=1000)
+print(len(runs), len(set(keys)), len(versions), len({v.run_id for v in versions}), {r.info.status for r in runs})
+assert all(len(r.data.metrics) == len(runs[0].data.metrics) for r in runs)
+assert all(len(list(r.outputs.model_outputs)) == 1 for r in runs)
+assert len(mlflow.search_logged_models([e.experiment_id], output_format='list')) == len(runs)";
+    let look = format!("import os; os.environ['MLFLOW_TRACKING_URI'] = __import__('sys').argv[1]\n{look}");
+    let told = Program::new(python()).args(["-c", &look, &server.url()]).dir(place.dir.path()).expect(0).stdout;
+    let runs = calls.div_ceil(5) + 2;
+    assert_eq!(told.trim(), format!("{runs} {runs} {runs} {runs} {{'FINISHED'}}"));
+}
+
 #[test]
 fn what_no_waiting_mends_is_found_before_training() {
     let files = scratch();
@@ -291,6 +350,52 @@ assert sorted(c.data.params['fold'] for c in children) == ['1', '2'], children
 assert all(0.5 < c.data.metrics['accuracy'] <= 1 for c in children), children
 ";
     Program::new(python()).args(["-c", script, text(&told["tracking"]["run_id"])]).dir(place.dir.path()).expect(0);
+}
+
+#[test]
+fn a_run_that_somebody_began_is_gone_on_with() {
+    let place = Place::new("", "{accuracy: 0.6}");
+    let python = |script: &str, args: &[&str]| {
+        let script = format!("import sys, mlflow\nc = mlflow.MlflowClient('sqlite:///mlflow.db')\n{script}");
+        Program::new(python()).args(["-c", &script]).args(args).dir(place.dir.path()).expect(0).stdout
+    };
+    let begun = "r = c.create_run(c.create_experiment('by hand'), run_name='begun')
+c.log_param(r.info.run_id, 'own', '1')
+print(r.info.run_id)";
+    let id = python(begun, &[]).trim().to_owned();
+    let told =
+        place.trainer(&["fit", "--config", "config.yaml", "--output", "json"]).env("MLFLOW_RUN_ID", &id).expect(0);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told["tracking"]["run_id"], id);
+    let look = "r = c.get_run(sys.argv[1])
+assert r.info.status == 'FINISHED' and r.data.params['own'] == '1' and r.data.params['n_estimators'] == '20', r
+assert r.data.metrics['test_accuracy'] > 0.6 and r.info.run_name == 'begun', r
+assert len(c.search_runs([r.info.experiment_id], \"tags.`mlflow.parentRunId` = ''\")) == 0
+assert c.get_experiment_by_name('churn') is None, 'an experiment that nobody needs'";
+    python(look, &[&id]);
+}
+
+#[test]
+fn a_registry_may_be_elsewhere() {
+    let (here, there) = (scratch(), scratch());
+    let (tracking, registry) = (Server::mlflow(here.path()), Server::mlflow(there.path()));
+    let place = Place::new(&at(&tracking.url()), "{accuracy: 0.6}");
+    let fit = |more: &[&str]| -> Value {
+        let args = [&["fit", "--config", "config.yaml", "--output", "json"], more].concat();
+        let told = place.trainer(&args).env("MLFLOW_REGISTRY_URI", registry.url()).expect(0);
+        serde_json::from_str(&told.stdout).unwrap()
+    };
+    assert_eq!(fit(&[])["tracking"]["version"], 1);
+    let second = fit(&["--set", "registry.compare_to=champion"]);
+    assert_eq!(second["gates"]["verdicts"][1]["on"], "champion");
+    let look = "import sys, mlflow
+c = mlflow.MlflowClient(sys.argv[1], sys.argv[2])
+v = c.get_model_version_by_alias('churn-prediction', 'champion')
+assert (v.version, v.tags['validation_status'], v.tags['previous.champion']) == ('2', 'approved', '1') or v.version == 2, v
+assert mlflow.MlflowClient(sys.argv[1]).search_registered_models() == []
+mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[2])
+assert mlflow.pyfunc.load_model('models:/churn-prediction@champion') is not None";
+    Program::new(python()).args(["-c", look, &tracking.url(), &registry.url()]).dir(place.dir.path()).expect(0);
 }
 
 #[test]
