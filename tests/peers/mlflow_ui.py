@@ -40,7 +40,7 @@ def pages(store, model, alias):
     plot = next((path for path in files(client, version.run_id) if path.endswith((".svg", ".png"))), "")
     return {
         "run": (at + training, "Finished"),
-        "metrics": (f"{at}/model-metrics{training}", next(iter(sorted(run.data.metrics)), "")),
+        "metrics": (f"{at}/model-metrics{training}", "Add chart"),
         "artifacts": (f"{at}/artifacts/{plot}{training}", plot.rpartition("/")[2]),
         "model": (f"/models/{model}{training}", f"Version {version.version}"),
         "version": (f"/models/{model}/versions/{version.version}{training}", "Source Run"),
