@@ -1,5 +1,7 @@
 //! MLflow's own pages show what we wrote, in a real browser.
 
+use std::time::Duration;
+
 use trainer_testkit::{Program, python, repository, scratch};
 
 use crate::sample::{Place, whole_run};
@@ -14,7 +16,7 @@ fn the_pages_of_mlflow_show_the_run_its_metrics_its_model_and_the_champion() {
     let pictures = dir.path().join("pictures");
     let script = repository().join("tests/peers/mlflow_ui.py");
     let args = [script, place.database(), pictures.clone(), "churn-prediction".into()];
-    let outcome = Program::new(python()).args(args).expect(0);
+    let outcome = Program::new(python()).args(args).limit(Duration::from_secs(500)).expect(0);
     let pages: serde_json::Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
     let run = ["the-run-to-see", "Finished", "a note", "test_accuracy 0.91", "n_estimators 20", "churn-prediction v2"];
     for (page, words) in [
