@@ -27,6 +27,13 @@ pub struct ServerAddress {
     credentials: Option<Credentials>,
 }
 
+/// `mlflow:5000`: the scheme was forgotten.
+fn is_host(text: &str) -> bool {
+    let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+    text.split('/').next().and_then(|start| start.split_once(':')).is_some_and(|(host, port)| plain(host) && digits(port))
+}
+
 const EXPECTED: &str = "expected http(s)://HOST, sqlite:///FILE or none";
 
 impl Address {
@@ -49,6 +56,7 @@ impl Address {
             "postgresql" | "mysql" | "mssql" => {
                 Err(complain(&format!("{EXPECTED}\n  hint: start `mlflow server` on that database")))
             }
+            _ if is_host(text) => Err(complain(&format!("{EXPECTED}\n  hint: http://{text}"))),
             _ => Err(complain(&format!("{EXPECTED}\n  hint: for files here, sqlite:///mlflow.db"))),
         }
     }
@@ -203,9 +211,11 @@ mod tests {
         assert!(error("databricks").starts_with(start), "{}", error("databricks"));
         assert!(error("arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/x").contains("SageMaker"));
         assert!(error("postgresql://ann:hunter2@db/mlflow").contains("`postgresql://db/mlflow`"));
-        for text in ["./mlruns", "file:///tmp/mlruns", "", "mlflow:5000", "none:x"] {
+        for text in ["./mlruns", "file:///tmp/mlruns", "", "none:x", "mlflow:"] {
             assert!(error(text).contains("hint: for files here"), "{}", error(text));
         }
+        assert!(error("mlflow:5000").contains("hint: http://mlflow:5000"));
+        assert!(error("10.0.0.7:5000/prefix").contains("hint: http://10.0.0.7:5000/prefix"));
         for text in ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "sqlite:a.db"] {
             assert!(error(text).contains("expected"), "{}", error(text));
         }
