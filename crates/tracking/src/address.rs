@@ -31,7 +31,10 @@ pub struct ServerAddress {
 fn is_host(text: &str) -> bool {
     let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let plain = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
-    text.split('/').next().and_then(|start| start.split_once(':')).is_some_and(|(host, port)| plain(host) && digits(port))
+    text.split('/')
+        .next()
+        .and_then(|start| start.split_once(':'))
+        .is_some_and(|(host, port)| plain(host) && digits(port))
 }
 
 const EXPECTED: &str = "expected http(s)://HOST, sqlite:///FILE or none";

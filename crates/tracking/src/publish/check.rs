@@ -84,7 +84,7 @@ impl Road<'_> {
         alias: Option<&str>,
         told: &mut Vec<String>,
     ) -> Result<()> {
-        match self.registry().version(name, number)? {
+        match self.store.version(name, number)? {
             Some(version) => {
                 let what = format!("{name} version {number}: tag");
                 let decided = |tag: &&Tag| tag.key != crate::promotion::STATUS;
@@ -94,7 +94,7 @@ impl Road<'_> {
             None => told.push(format!("{name} version {number}: not there")),
         }
         if let Some(alias) = alias {
-            let found = self.registry().alias(name, alias)?.map(|version| version.version);
+            let found = self.store.alias(name, alias)?.map(|version| version.version);
             // A newer version may have been promoted since.
             if found.is_none_or(|found| found < number) {
                 let found = found.map_or("none".to_owned(), |version| format!("version {version}"));

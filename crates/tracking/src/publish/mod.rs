@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::TrackingError;
 use crate::limits;
-use crate::record::{Record, Tag};
+use crate::record::{Experiment, Record, Tag, VersionRecord};
 use crate::store::{ModelInfo, RunInfo, Store};
 pub(crate) use run::{find_experiment, find_resumed};
 pub use state::State;
@@ -55,9 +55,29 @@ pub fn publish(
     registry: Option<&mut (dyn Store + 'static)>,
     watch: &mut dyn FnMut(&str),
 ) -> Result<Published> {
-    let (record, warnings) = limits::fit(record);
-    let state = State::begin(folder, &record.key, &store.place())?;
-    let mut road = Road { record: &record, folder, store, registry, watch, state, warnings, is_new: false };
+    let (mut record, warnings) = limits::fit(record);
+    let elsewhere = registry.and_then(|registry| Some((registry, record.version.take()?)));
+    let mut published = walk(&record, folder, State::FILE, store, watch)?;
+    published.warnings.splice(0..0, warnings);
+    if let Some((registry, version)) = elsewhere {
+        let copy = for_registry(record, version, &published);
+        let registered = walk(&copy, folder, State::REGISTRY_FILE, registry, watch)?;
+        published.version = registered.version;
+        published.warnings.extend(registered.warnings);
+        published.differences.extend(registered.differences);
+    }
+    Ok(published)
+}
+
+fn walk(
+    record: &Record,
+    folder: &Path,
+    state: &'static str,
+    store: &mut dyn Store,
+    watch: &mut dyn FnMut(&str),
+) -> Result<Published> {
+    let state = State::begin(folder, state, &record.key, &store.place())?;
+    let mut road = Road { record, folder, store, watch, state, warnings: Vec::new(), is_new: false };
     let end = road.walk()?;
     let differences = road.check(&end);
     Ok(Published {
@@ -70,6 +90,26 @@ pub fn publish(
         warnings: road.warnings,
         differences,
     })
+}
+
+/// What a registry elsewhere is told. A server takes no version whose files lie behind another server, so the model is put
+/// there too: in a run that holds it and its numbers, and says where the whole run is.
+fn for_registry(record: Record, version: VersionRecord, published: &Published) -> Record {
+    let mut tags = record.tags;
+    tags.retain(|tag| tag.key != "mlflow.loggedArtifacts");
+    tags.push(Tag::new("trainer.tracked_at", format!("{}, run {}", published.place, published.run_id)));
+    let mut metrics = record.metrics;
+    metrics.retain(|metric| metric.of_model);
+    Record {
+        experiment: Experiment::Name(version.name.clone()),
+        resume: None,
+        tags,
+        metrics,
+        artifacts: Vec::new(),
+        children: Vec::new(),
+        version: Some(version),
+        ..record
+    }
 }
 
 /// How what a record made is told from what others made in the same run.
@@ -88,7 +128,6 @@ struct Road<'a> {
     record: &'a Record,
     folder: &'a Path,
     store: &'a mut dyn Store,
-    registry: Option<&'a mut (dyn Store + 'static)>,
     watch: &'a mut dyn FnMut(&str),
     state: State,
     warnings: Vec<String>,
@@ -134,14 +173,6 @@ impl Road<'_> {
     /// The tag of what this record makes.
     fn key(&self) -> Tag {
         Tag::new(KEY, &self.record.key)
-    }
-
-    /// Where models are registered.
-    fn registry(&mut self) -> &mut dyn Store {
-        match &mut self.registry {
-            Some(registry) => *registry,
-            None => self.store,
-        }
     }
 
     /// Makes what must be there once. Where it was asked for and no answer came, it may be there all the same.

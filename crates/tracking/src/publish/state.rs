@@ -25,18 +25,23 @@ pub struct State {
     pub version: Option<u64>,
     /// Everything is there.
     pub done: bool,
+    /// Its own name.
+    #[serde(skip)]
+    file: &'static str,
 }
 
 impl State {
     /// Its name in the run folder.
     pub const FILE: &'static str = "tracking.state.json";
+    /// The name of that of the way into a registry elsewhere.
+    pub const REGISTRY_FILE: &'static str = "tracking.registry.state.json";
 
     /// Reads the state in a run folder; none where there is none, or what is there is something else.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn read(folder: &Path) -> Result<Option<Self>, TrackingError> {
-        let path = folder.join(Self::FILE);
+    pub fn read(folder: &Path, file: &str) -> Result<Option<Self>, TrackingError> {
+        let path = folder.join(file);
         if !path.exists() {
             return Ok(None);
         }
@@ -44,17 +49,17 @@ impl State {
     }
 
     /// The state to go on with: that of the folder, when it is of this record and this store.
-    pub(super) fn begin(folder: &Path, key: &str, place: &str) -> Result<Self, TrackingError> {
-        let read = Self::read(folder)?.filter(|state| state.key == key && state.place == place);
+    pub(super) fn begin(folder: &Path, file: &'static str, key: &str, place: &str) -> Result<Self, TrackingError> {
+        let read = Self::read(folder, file)?.filter(|state| state.key == key && state.place == place);
         let fresh = || Self { key: key.to_owned(), place: place.to_owned(), ..Self::default() };
-        Ok(Self { done: false, ..read.unwrap_or_else(fresh) })
+        Ok(Self { done: false, file, ..read.unwrap_or_else(fresh) })
     }
 
     /// Writes it, whole or not at all.
     pub(super) fn write(&self, folder: &Path) -> Result<(), TrackingError> {
-        let aside = folder.join(format!(".{}.part", Self::FILE));
+        let aside = folder.join(format!(".{}.part", self.file));
         fs_err::write(&aside, serde_json::to_string_pretty(self).expect("a plain struct") + "\n")?;
-        Ok(fs_err::rename(aside, folder.join(Self::FILE))?)
+        Ok(fs_err::rename(aside, folder.join(self.file))?)
     }
 }
 
@@ -65,12 +70,12 @@ mod tests {
     #[test]
     fn a_state_is_of_one_record_in_one_store() {
         let folder = trainer_testkit::scratch();
-        let begin = |key, place| State::begin(folder.path(), key, place).unwrap();
+        let begin = |key, place| State::begin(folder.path(), State::FILE, key, place).unwrap();
         let mut state = begin("k", "http://h");
-        assert_eq!(State::read(folder.path()).unwrap(), None);
+        assert_eq!(State::read(folder.path(), State::FILE).unwrap(), None);
         (state.run_id, state.done) = (Some("r".into()), true);
         state.write(folder.path()).unwrap();
-        assert_eq!(State::read(folder.path()).unwrap(), Some(state));
+        assert_eq!(State::read(folder.path(), State::FILE).unwrap(), Some(state));
         assert_eq!(begin("k", "http://h").run_id.as_deref(), Some("r"));
         assert!(!begin("k", "http://h").done);
         assert_eq!(begin("k", "http://other").run_id, None);
@@ -81,6 +86,6 @@ mod tests {
     fn a_broken_state_is_none() {
         let folder = trainer_testkit::scratch();
         std::fs::write(folder.path().join(State::FILE), "{\"key\": ").unwrap();
-        assert_eq!(State::read(folder.path()).unwrap(), None);
+        assert_eq!(State::read(folder.path(), State::FILE).unwrap(), None);
     }
 }

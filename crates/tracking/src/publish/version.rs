@@ -24,8 +24,6 @@ impl Road<'_> {
             return Err(TrackingError::Config("expected a model with the version to register, found none".to_owned()));
         };
         self.say("registered model");
-        // A registry elsewhere knows nothing of this store's models, only of files.
-        let elsewhere = self.registry.is_some();
         let files = match model {
             Some(model) => model.artifacts.uri.clone(),
             None => format!("{}/{}", run.artifacts.uri.trim_end_matches('/'), logged.name),
@@ -35,30 +33,30 @@ impl Road<'_> {
         let new = NewVersion {
             name: &wanted.name,
             run_id: &run.id,
-            model_id: model.map(|model| model.id.as_str()).filter(|_| !elsewhere),
+            model_id: model.map(|model| model.id.as_str()),
             files: &files,
             description: &wanted.description,
             tags: &tags,
         };
-        self.registry().create_registered_model(&wanted.name)?;
+        self.store.create_registered_model(&wanted.name)?;
         let version = self.once(
             |road| {
-                let found = road.registry().versions_of_run(&wanted.name, &run.id)?;
+                let found = road.store.versions_of_run(&wanted.name, &run.id)?;
                 Ok(found.into_iter().find(|version| version.tags.contains(&key)))
             },
-            |road| road.registry().create_version(&new),
+            |road| road.store.create_version(&new),
         )?;
         let version = self.ready(version)?;
         // What the gates said is there before the alias, also on a server that takes no tags with a new version.
         for tag in wanted.tags.iter().filter(|tag| version.tag(&tag.key).is_none()) {
-            self.registry().set_version_tag(&wanted.name, version.version, tag)?;
+            self.store.set_version_tag(&wanted.name, version.version, tag)?;
         }
         // No flush before the alias: where there are transactions, nobody moves it between a look and the move.
         let alias = match &wanted.alias {
             Some(alias) => self.point(wanted, &version, alias)?.then(|| alias.clone()),
             None => None,
         };
-        self.registry().flush()?;
+        self.store.flush()?;
         self.state.version = Some(version.version);
         self.state.write(self.folder)?;
         Ok((Some(version.version), alias))
@@ -67,7 +65,7 @@ impl Road<'_> {
     /// Points the alias at the version; not where somebody has decided otherwise since.
     fn point(&mut self, wanted: &VersionRecord, version: &Version, alias: &str) -> Result<bool> {
         let (name, number) = (&wanted.name, version.version);
-        let present = self.registry().alias(name, alias)?;
+        let present = self.store.alias(name, alias)?;
         let kept = match &present {
             Some(present) if present.version == number => return self.mark(version, alias).map(|()| true),
             Some(present) if present.version > number => format!("is at version {}, which is newer", present.version),
@@ -76,12 +74,12 @@ impl Road<'_> {
                 None => {
                     if let Some(present) = &present {
                         let tag = Tag::new(previous(alias), present.version.to_string());
-                        self.registry().set_version_tag(name, number, &tag)?;
+                        self.store.set_version_tag(name, number, &tag)?;
                     }
-                    self.registry().set_alias(name, alias, number)?;
+                    self.store.set_alias(name, alias, number)?;
                     if let Some(present) = &present {
                         let tag = Tag::new(SUPERSEDED, number.to_string());
-                        self.registry().set_version_tag(name, present.version, &tag)?;
+                        self.store.set_version_tag(name, present.version, &tag)?;
                     }
                     return Ok(true);
                 }
@@ -95,10 +93,10 @@ impl Road<'_> {
     fn mark(&mut self, version: &Version, alias: &str) -> Result<()> {
         let from = version.tag(&previous(alias)).and_then(|text| text.parse().ok());
         let Some(from) = from else { return Ok(()) };
-        let Some(from) = self.registry().version(&version.name, from)? else { return Ok(()) };
+        let Some(from) = self.store.version(&version.name, from)? else { return Ok(()) };
         if superseded_by(&from).is_none() {
             let tag = Tag::new(SUPERSEDED, version.version.to_string());
-            self.registry().set_version_tag(&version.name, from.version, &tag)?;
+            self.store.set_version_tag(&version.name, from.version, &tag)?;
         }
         Ok(())
     }
@@ -109,7 +107,7 @@ impl Road<'_> {
                 break;
             }
             std::thread::sleep(BETWEEN_LOOKS);
-            let seen = self.registry().version(&version.name, version.version)?;
+            let seen = self.store.version(&version.name, version.version)?;
             version = seen.unwrap_or(version);
         }
         if !version.ready {

@@ -31,7 +31,7 @@ fn no_message_and_no_file_shows_a_secret() {
     let record = record(folder.path(), "secrets", MODEL);
     let published = publish(&record, folder.path(), &mut store).unwrap();
     is_clean(&format!("{published:?}"));
-    is_clean(&format!("{:?}", State::read(folder.path()).unwrap()));
+    is_clean(&format!("{:?}", State::read(folder.path(), State::FILE).unwrap()));
     is_clean(&std::fs::read_to_string(folder.path().join(State::FILE)).unwrap());
     for fault in [Fault::Drop, Fault::Cut, Fault::DropAnswer, Fault::Status(503, None), Fault::Status(401, None)] {
         for call in 0..3 {
