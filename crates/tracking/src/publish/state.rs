@@ -40,19 +40,20 @@ impl State {
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn read(folder: &Path, file: &str) -> Result<Option<Self>, TrackingError> {
+    pub fn read(folder: &Path, file: &'static str) -> Result<Option<Self>, TrackingError> {
         let path = folder.join(file);
         if !path.exists() {
             return Ok(None);
         }
-        Ok(serde_json::from_slice(&fs_err::read(path)?).ok())
+        let read: Option<Self> = serde_json::from_slice(&fs_err::read(path)?).ok();
+        Ok(read.map(|state| Self { file, ..state }))
     }
 
     /// The state to go on with: that of the folder, when it is of this record and this store.
     pub(super) fn begin(folder: &Path, file: &'static str, key: &str, place: &str) -> Result<Self, TrackingError> {
         let read = Self::read(folder, file)?.filter(|state| state.key == key && state.place == place);
-        let fresh = || Self { key: key.to_owned(), place: place.to_owned(), ..Self::default() };
-        Ok(Self { done: false, file, ..read.unwrap_or_else(fresh) })
+        let fresh = || Self { key: key.to_owned(), place: place.to_owned(), file, ..Self::default() };
+        Ok(Self { done: false, ..read.unwrap_or_else(fresh) })
     }
 
     /// Writes it, whole or not at all.

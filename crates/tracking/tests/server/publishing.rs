@@ -131,7 +131,7 @@ fn goes_on(server: &Server, folder: &Path, run_id: &str) {
     assert_eq!((param("p.1"), param("fresh")), (Some("1"), Some("1")));
 }
 
-/// A registry in another place knows files, and no models of this store.
+/// A registry in another place gets the model itself, in a run of its own.
 fn registers_elsewhere(server: &Server) {
     let (folder, place) = (scratch(), scratch());
     let record = record(folder.path(), "elsewhere", MODEL);
@@ -145,8 +145,14 @@ fn registers_elsewhere(server: &Server) {
     assert_eq!((published.version, published.differences.as_slice()), (Some(1), &[][..]), "{published:?}");
     assert!(watched.iter().any(|what| what == "metrics.json (file 1 of 3)"), "{watched:?}");
     let version = registry.alias(MODEL, "champion").unwrap().unwrap();
-    let source = version.source;
-    assert!(source.starts_with("mlflow-artifacts:/") && source.contains("/models/m-"), "{source}");
+    assert!(version.source.starts_with("models:/m-") && version.run_id != published.run_id, "{version:?}");
+    let root = registry.version_files(&version).unwrap();
+    assert_eq!(registry.get_artifact(&root, "model.onnx").unwrap().unwrap(), b"onnx");
+    let run = registry.run(&version.run_id).unwrap().unwrap();
+    let whole = run.tags.iter().find(|tag| tag.key == "trainer.tracked_at").unwrap();
+    assert_eq!(whole.value, format!("{}, run {}", server.url(), published.run_id));
+    let again = trainer_tracking::publish(&record, folder.path(), &mut store, Some(&mut registry), &mut |_| {});
+    assert_eq!(again.unwrap(), published);
 }
 
 #[test]
