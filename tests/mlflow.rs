@@ -202,6 +202,16 @@ fn a_champion_is_promoted_held_against_and_rolled_back() {
 }
 
 #[test]
+fn who_looks_something_up_makes_no_store() {
+    let place = Place::new("", "{accuracy: 0.6}");
+    let promote = ["promote", "--model", MODEL, "--version", "1"];
+    for args in [&["rollback", "--model", MODEL][..], &promote, &["compare", "a", "b"]] {
+        place.trainer(args).expect(2).says(&["sqlite:///mlflow.db", "hint: "]);
+        assert!(!place.dir.path().join("mlflow.db").exists(), "{args:?}");
+    }
+}
+
+#[test]
 fn a_challenger_waits_for_approval() {
     let place = Place::new("", "{accuracy: 0.6}");
     place.trainer(&["fit", "--config", "config.yaml", "--set", "registry.promote=challenger"]).expect(0);

@@ -92,20 +92,32 @@ impl Destination {
         publish(record, folder, store.as_mut(), registry.as_deref_mut(), watch)
     }
 
-    /// The store with the runs.
+    /// The store with the runs, which must be there.
     ///
     /// # Errors
     /// Those of opening.
-    pub fn open_tracking(&self) -> Result<Box<dyn Store>, TrackingError> {
-        open(&self.tracking, &self.settings, false)
+    pub fn open_tracking(&self) -> anyhow::Result<Box<dyn Store>> {
+        self.open_there(&self.tracking)
     }
 
-    /// The store with the registry.
+    /// The store with the registry, which must be there.
     ///
     /// # Errors
     /// Those of opening.
-    pub fn open_registry(&self) -> Result<Box<dyn Store>, TrackingError> {
-        open(self.registry.as_ref().unwrap_or(&self.tracking), &self.settings, false)
+    pub fn open_registry(&self) -> anyhow::Result<Box<dyn Store>> {
+        self.open_there(self.registry.as_ref().unwrap_or(&self.tracking))
+    }
+
+    fn open_there(&self, address: &Address) -> anyhow::Result<Box<dyn Store>> {
+        match address {
+            // Opening a file makes one: right for who logs, and not for who looks something up.
+            Address::Sqlite(path) if !path.exists() => {
+                let message = format!("{address}: expected a store, found no such file");
+                let hint = "go to the folder that has it, or give it with --tracking-uri";
+                Err(Failure::usage(format!("{message}\n  hint: {hint}")).into())
+            }
+            address => Ok(open(address, &self.settings, false)?),
+        }
     }
 }
 
