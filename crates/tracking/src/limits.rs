@@ -262,7 +262,8 @@ mod tests {
         record.params = vec![Tag::new("p", "ü".repeat(6001))];
         record.tags = vec![Tag::new("t", "x".repeat(8001))];
         let tags = vec![Tag::new("v", "x".repeat(5001))];
-        record.version = Some(VersionRecord { name: "m".into(), description: String::new(), tags, alias: None });
+        record.version =
+            Some(VersionRecord { name: "m".into(), description: String::new(), tags, compared_to: None, alias: None });
         let (fitted, told) = fit(&record);
         assert_eq!(fitted.params[0].value, "ü".repeat(6000));
         assert_eq!(fitted.tags[0].value.len(), 8000);

@@ -80,6 +80,9 @@ pub fn fit(
     }
     interrupt::check()?;
 
+    // The alias is moved from the very version that the model was held against.
+    let moved = asked.rival.as_ref().filter(|rival| config.registry.promote.as_ref() == Some(&rival.alias));
+    let compared_to = moved.map(|rival| rival.version);
     let material = Material { rival: asked.rival, ..material(&inputs) };
     let mut outcome = run::fit(material, config, device, progress)?;
     let before = expected.iter().flat_map(|expected| expected.warnings());
@@ -112,6 +115,7 @@ pub fn fit(
         experiment: asked.wanted.experiment,
         resume: asked.wanted.resume,
         context: asked.wanted.context,
+        compared_to,
         folder_name: &run_name,
         started,
         seconds: progress.seconds().into_iter().map(|(stage, seconds)| (stage.name(), seconds)).collect(),

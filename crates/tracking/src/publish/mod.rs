@@ -35,6 +35,10 @@ pub struct Published {
     pub model_id: Option<String>,
     /// The version that was registered.
     pub version: Option<u64>,
+    /// The alias that points at it now because of this; none where it was left as it is, which a warning says.
+    pub alias: Option<String>,
+    /// What was written and is not there: the run is not wholly logged.
+    pub missing: Vec<String>,
     /// What is there in another form than it was given.
     pub warnings: Vec<String>,
     /// What was read back and is not what was written.
@@ -62,7 +66,8 @@ pub fn publish(
     if let Some((registry, version)) = elsewhere {
         let copy = for_registry(record, version, &published);
         let registered = walk(&copy, folder, State::REGISTRY_FILE, registry, watch)?;
-        published.version = registered.version;
+        (published.version, published.alias) = (registered.version, registered.alias);
+        published.missing.extend(registered.missing);
         published.warnings.extend(registered.warnings);
         published.differences.extend(registered.differences);
     }
@@ -87,6 +92,8 @@ fn walk(
         run_url: road.state.run_url,
         model_id: end.model.map(|model| model.id),
         version: end.version,
+        alias: end.alias,
+        missing: Vec::new(),
         warnings: road.warnings,
         differences,
     })

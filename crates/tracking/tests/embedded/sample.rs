@@ -135,6 +135,7 @@ pub fn record(folder: &Path, name: &str) -> Record {
             name: "churn-prediction".into(),
             description: "a *version*".into(),
             tags: vec![Tag::new("validation_status", "approved"), Tag::new("gate.accuracy", "passed: 0.91 >= 0.80")],
+            compared_to: None,
             alias: Some("champion".into()),
         }),
         children: Vec::new(),

@@ -42,6 +42,7 @@ pub fn record(folder: &Path, experiment: &str, registered: &str) -> Record {
         name: registered.to_owned(),
         description: "**gates** passed".into(),
         tags: vec![Tag::new("validation_status", "approved"), Tag::new("gate.accuracy", "passed: 0.9 >= 0.8")],
+        compared_to: None,
         alias: Some("champion".into()),
     };
     let child = Child {

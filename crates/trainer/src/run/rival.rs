@@ -11,6 +11,8 @@ use crate::config::Config;
 pub struct Rival {
     /// The alias that it was found by.
     pub alias: String,
+    /// Its version.
+    pub version: u64,
     /// The model.
     pub model: Model,
     /// How a table becomes its matrix.

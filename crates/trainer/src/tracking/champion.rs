@@ -30,6 +30,6 @@ impl Destination {
         let damaged = |what: &str, why: &dyn std::fmt::Display| Failure::data(format!("{place}: {what}: {why}"));
         let model = Model::from_bytes(&model).map_err(|error| damaged(file::MODEL, &error))?;
         let plan: FittedPlan = serde_json::from_slice(&plan).map_err(|error| damaged(file::PLAN, &error))?;
-        Ok(Some(Rival { alias: alias.clone(), model, plan }))
+        Ok(Some(Rival { alias: alias.clone(), version: version.version, model, plan }))
     }
 }

@@ -31,6 +31,8 @@ pub struct Recorded<'a> {
     pub resume: Option<String>,
     /// Tags that the environment asks for.
     pub context: Vec<Tag>,
+    /// The version that the model was held against.
+    pub compared_to: Option<u64>,
     /// The name of the run folder.
     pub folder_name: &'a str,
     /// When it began.
@@ -98,7 +100,9 @@ pub fn record_of(run: Recorded<'_>) -> Record {
         tags,
         datasets,
         artifacts: run.files.into_iter().map(|path| Artifact { file: path.clone(), path }).collect(),
-        version: model.as_ref().and_then(|_| registration(config, &outcome.gates, &run.lock.model_hash)),
+        version: model
+            .as_ref()
+            .and_then(|_| registration(config, &outcome.gates, &run.lock.model_hash, run.compared_to)),
         model,
         children: children(config.training.nested_folds, &name, outcome, run.ended.as_millisecond()),
         name,

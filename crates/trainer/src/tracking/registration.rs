@@ -8,7 +8,12 @@ use crate::config::{Config, OnFailure, Registry};
 pub const CHAMPION: &str = "champion";
 
 /// What the registry is told of a judged model; nothing where it is not to be registered.
-pub fn registration(config: &Config, gates: &GateReport, model_hash: &str) -> Option<VersionRecord> {
+pub fn registration(
+    config: &Config,
+    gates: &GateReport,
+    model_hash: &str,
+    compared_to: Option<u64>,
+) -> Option<VersionRecord> {
     let registry = &config.registry;
     let (judged, passed) = (!gates.verdicts.is_empty(), gates.passed);
     let named = registry.name.is_some();
@@ -26,6 +31,7 @@ pub fn registration(config: &Config, gates: &GateReport, model_hash: &str) -> Op
             name: name(config),
             description: gate_table(gates),
             tags,
+            compared_to,
             alias: registry.promote.clone().filter(|_| passed),
         }
     })
@@ -94,7 +100,7 @@ mod tests {
         );
         let config = load("c", &text, &Overlay::default()).unwrap().config;
         let gates = GateReport { passed: verdicts.iter().all(|it| it.passed), verdicts };
-        registration(&config, &gates, "hash")
+        registration(&config, &gates, "hash", None)
     }
 
     fn told(registry: &str, verdicts: Vec<Verdict>) -> (String, Option<String>) {
