@@ -24,10 +24,11 @@ pub use address::{Address, ServerAddress};
 pub use credentials::{Credentials, Secret};
 pub use embedded::Embedded;
 pub use error::TrackingError;
+pub use limits::{alias_problem, experiment_name_problem, registered_name_problem};
 pub use mlmodel::mlmodel_yaml;
 pub use open::open;
 pub use preflight::{Needs, preflight};
-pub use promotion::{Promotion, promote, rollback};
+pub use promotion::{CHAMPION, Promotion, VALIDATION_STATUS, promote, rollback};
 pub use publish::{Published, State, publish};
 pub use record::{
     Artifact, Child, Dataset, Experiment, FORMAT, LoggedModel, Metric, Record, RunStatus, Tag, VersionRecord,

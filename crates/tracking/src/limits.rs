@@ -60,7 +60,7 @@ pub fn fit(record: &Record) -> (Record, Vec<String>) {
     (record, fitter.told())
 }
 
-/// What is wrong with the name of an experiment.
+/// What is wrong with the name of an experiment; nothing where it can be one.
 pub fn experiment_name_problem(name: &str) -> Option<String> {
     let length = name.chars().count();
     if length == 0 || length > EXPERIMENT {
@@ -69,7 +69,7 @@ pub fn experiment_name_problem(name: &str) -> Option<String> {
     None
 }
 
-/// What is wrong with the name of a registered model.
+/// What is wrong with the name of a registered model; nothing where it can be one.
 pub fn registered_name_problem(name: &str) -> Option<String> {
     let length = name.chars().count();
     if name.contains(['/', ':']) || name.trim().is_empty() || name == "." || name.starts_with("..") {
@@ -79,7 +79,7 @@ pub fn registered_name_problem(name: &str) -> Option<String> {
         .then(|| format!("expected a registered model's name of at most {REGISTERED} characters, found {length}"))
 }
 
-/// What is wrong with an alias.
+/// What is wrong with an alias; nothing where it can be one.
 pub fn alias_problem(alias: &str) -> Option<String> {
     let version = alias
         .strip_prefix(['v', 'V'])

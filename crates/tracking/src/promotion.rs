@@ -6,8 +6,10 @@ use crate::store::{Store, Version};
 
 type Result<T> = std::result::Result<T, TrackingError>;
 
-/// Whether a version may be used: `approved`, `rejected` or `pending`.
-pub(crate) const STATUS: &str = "validation_status";
+/// The tag that says whether a version may be used: `approved`, `rejected` or `pending`.
+pub const VALIDATION_STATUS: &str = "validation_status";
+/// The alias of the version in use.
+pub const CHAMPION: &str = "champion";
 /// The version that took an alias from this one; empty when it has it back.
 pub(crate) const SUPERSEDED: &str = "superseded_by";
 
@@ -41,12 +43,12 @@ pub struct Promotion {
 /// the store's.
 pub fn promote(registry: &mut dyn Store, name: &str, version: u64, alias: &str, approve: bool) -> Result<Promotion> {
     let target = find(registry, name, version)?;
-    match target.tag(STATUS).unwrap_or("pending") {
+    match target.tag(VALIDATION_STATUS).unwrap_or("pending") {
         "approved" => {}
         "rejected" => {
             return Err(refused(name, version, "rejected", "register a version that passes its gates"));
         }
-        _ if approve => registry.set_version_tag(name, version, &Tag::new(STATUS, "approved"))?,
+        _ if approve => registry.set_version_tag(name, version, &Tag::new(VALIDATION_STATUS, "approved"))?,
         status => return Err(refused(name, version, status, "--approve, when it was looked at")),
     }
     let present = registry.alias(name, alias)?;
@@ -75,7 +77,7 @@ pub fn rollback(registry: &mut dyn Store, name: &str, alias: &str) -> Result<Pro
         )));
     };
     let target = find(registry, name, to)?;
-    if target.tag(STATUS) == Some("rejected") {
+    if target.tag(VALIDATION_STATUS) == Some("rejected") {
         return Err(refused(name, to, "rejected", "promote another version"));
     }
     point(registry, &target, alias, Some(present))

@@ -87,7 +87,7 @@ impl Road<'_> {
         match self.store.version(name, number)? {
             Some(version) => {
                 let what = format!("{name} version {number}: tag");
-                let decided = |tag: &&Tag| tag.key != crate::promotion::STATUS;
+                let decided = |tag: &&Tag| tag.key != crate::promotion::VALIDATION_STATUS;
                 // People may have decided about it since.
                 pairs(&what, &tags.iter().filter(decided).cloned().collect::<Vec<_>>(), &version.tags, told);
             }
