@@ -17,7 +17,7 @@ struct Place {
 impl Place {
     fn new(tracking: &str, gates: &str) -> Self {
         let dir = scratch();
-        let git = "git init -q . && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m start";
+        let git = "git init -q . && git remote add origin https://ghp_t0kenword@github.com/o/r && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m start";
         Program::new("bash").args(["-c", git]).dir(dir.path()).expect(0);
         let place = Self { dir };
         place.write("config.yaml", tracking, gates);
@@ -260,6 +260,13 @@ fn a_server_that_is_down_costs_no_training() {
     // Still down; then to another place, where it arrives whole.
     fit(place.trainer(&["sync", run.to_str().unwrap()])).expect(6);
     place.trainer(&["sync", run.to_str().unwrap(), "--tracking-uri", "sqlite:///mlflow.db"]).expect(0);
+    // From wherever it is asked: a run belongs to the store beside which it was fitted.
+    let (other, elsewhere) = (Place::new("", "{accuracy: 0.6}"), scratch());
+    let (run, told) = other.fit("config.yaml", 0);
+    let again =
+        Program::new(TRAINER).args(["sync", run.to_str().unwrap(), "-o", "json"]).dir(elsewhere.path()).expect(0);
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap()["run_id"], told["tracking"]["run_id"]);
+    assert!(!elsewhere.path().join("mlflow.db").exists());
     place.accept(&python(), "sqlite:///mlflow.db", &[]);
 }
 
@@ -339,6 +346,9 @@ fn what_no_waiting_mends_is_found_before_training() {
     refused("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef", &["0123456789abcdef0123456789abcdef"]);
     refused("MLFLOW_RUN_CONTEXT", "[1]", &["MLFLOW_RUN_CONTEXT"]);
     refused("MLFLOW_TRACKING_AWS_SIGV4", "true", &["MLFLOW_TRACKING_AWS_SIGV4"]);
+    for interval in ["10s", "1e20", "-1"] {
+        refused("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", interval, &["expected seconds", interval]);
+    }
 }
 
 #[test]
@@ -422,7 +432,10 @@ fn secrets_are_nowhere() {
         .env("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         .expect(6);
     let told: Value = serde_json::from_str(&outcome.stdout).unwrap();
-    let grep = Program::new("grep").args(["-rlE", "s3cretword|t0kenword", "."]).dir(place.dir.path()).run();
+    let grep = Program::new("grep")
+        .args(["-rlE", "--exclude-dir=.git", "s3cretword|t0kenword", "."])
+        .dir(place.dir.path())
+        .run();
     assert_eq!(grep.stdout, "", "{told:#}");
     for stream in [&outcome.stdout, &outcome.stderr] {
         assert!(!stream.contains("s3cretword") && !stream.contains("t0kenword"), "{stream}");

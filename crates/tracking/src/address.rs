@@ -59,7 +59,7 @@ impl Address {
             "postgresql" | "mysql" | "mssql" => {
                 Err(complain(&format!("{EXPECTED}\n  hint: start `mlflow server` on that database")))
             }
-            _ if is_host(text) => Err(complain(&format!("{EXPECTED}\n  hint: http://{text}"))),
+            _ if is_host(&redacted(text)) => Err(complain(&format!("{EXPECTED}\n  hint: http://{}", redacted(text)))),
             _ => Err(complain(&format!("{EXPECTED}\n  hint: for files here, sqlite:///mlflow.db"))),
         }
     }
@@ -154,7 +154,8 @@ pub(crate) fn redacted(text: &str) -> String {
             let shown = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
             format!("{scheme}://{shown}")
         }
-        None => text.to_owned(),
+        // The scheme may have been forgotten, and the password not.
+        None => text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned(),
     }
 }
 
@@ -218,6 +219,8 @@ mod tests {
             assert!(error(text).contains("hint: for files here"), "{}", error(text));
         }
         assert!(error("mlflow:5000").contains("hint: http://mlflow:5000"));
+        let secret = error("ann:hunter2@mlflow:5000/?token=s3cret");
+        assert!(secret.contains("hint: http://mlflow:5000/") && !secret.contains("hunter2") && !secret.contains("s3cret"));
         assert!(error("10.0.0.7:5000/prefix").contains("hint: http://10.0.0.7:5000/prefix"));
         for text in ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "sqlite:a.db"] {
             assert!(error(text).contains("expected"), "{}", error(text));

@@ -138,8 +138,8 @@ fn exit_of_tracking(error: &TrackingError) -> Exit {
     match error {
         TrackingError::Config(_) => Exit::Usage,
         TrackingError::Gate(_) => Exit::Gate,
-        TrackingError::Store(_) | TrackingError::File(_) => Exit::Data,
-        _ => Exit::NotLogged,
+        // Only what was trained is "not logged": whoever publishes a run says so.
+        _ => Exit::Data,
     }
 }
 

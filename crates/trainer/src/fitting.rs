@@ -24,12 +24,14 @@ use crate::run::{self, Material, Outcome, Rival};
 use crate::run_folder::RunFolder;
 use crate::saved_run::file;
 use crate::tracking::system_metrics::Sampler;
-use crate::tracking::{Recorded, Wanted, confusion_matrix, feature_importance, record_of};
+use crate::tracking::{Destination, Recorded, Wanted, confusion_matrix, feature_importance, record_of};
 
 /// What a fit does besides fitting.
 pub struct Asked {
     /// What the environment says of the run's record.
     pub wanted: Wanted,
+    /// Where it is to be logged, unless tracking is off: for the lock.
+    pub destination: Option<Destination>,
     /// A model that this one is held against.
     pub rival: Option<Rival>,
     /// Who notes how busy the machine is.
@@ -93,7 +95,12 @@ pub fn fit(
     let model = outcome.model.to_bytes();
     let plan = pretty(&outcome.plan)?;
     let model_hash = hex_sha256(&model);
-    let lock = lock(loaded, device, &inputs, &outcome, &model_hash, &hex_sha256(plan.as_bytes()), started);
+    let places = asked.destination.as_ref().map(Destination::places);
+    let lock = Lock {
+        tracking: places.as_ref().map(|(tracking, _)| tracking.clone()),
+        registry: places.and_then(|(_, registry)| registry),
+        ..lock(loaded, device, &inputs, &outcome, &model_hash, &hex_sha256(plan.as_bytes()), started)
+    };
     let directory = model_directory(&mut outcome, started, &model_hash)?;
     folder.add(file::MODEL, model)?;
     folder.add(file::PLAN, plan)?;
@@ -216,6 +223,8 @@ fn lock(
         judged: outcome.judged,
         model_hash: model_hash.to_owned(),
         plan_hash: plan_hash.to_owned(),
+        tracking: None,
+        registry: None,
     }
 }
 

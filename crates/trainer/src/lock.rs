@@ -35,6 +35,12 @@ pub struct Lock {
     pub model_hash: String,
     /// SHA-256 of `plan.json`.
     pub plan_hash: String,
+    /// Where the run was to be logged: absolute, without secrets; none where tracking was off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<String>,
+    /// Where its model was to be registered, when that is another place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// The program that made a run.

@@ -97,10 +97,20 @@ fn asked(
             common.note(&format!("nothing to compare with: no version is {alias} yet"));
         }
     }
-    let interval = environment.iter().find(|(name, _)| name == "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL");
-    let interval = interval.and_then(|(_, value)| value.parse().ok());
+    let interval = sampling_interval(environment)?;
     let sampler = loaded.config.training.system_metrics.then(|| Sampler::start(interval)).transpose()?;
-    Ok(Asked { wanted, rival, sampler })
+    Ok(Asked { wanted, destination: destination.cloned(), rival, sampler })
+}
+
+/// Seconds between samples, as the official client is told.
+fn sampling_interval(environment: &[(String, String)]) -> Result<Option<f64>, Failure> {
+    const NAME: &str = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL";
+    let Some((_, text)) = environment.iter().find(|(name, value)| name == NAME && !value.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    let wrong = || Failure::usage(format!("{NAME}: expected seconds, at most a day, found `{text}`"));
+    seconds.map(Some).ok_or_else(wrong)
 }
 
 /// Opens the device that the config asks for.

@@ -1,6 +1,6 @@
 //! `trainer sync`: logs what a run folder holds, from wherever it was left.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -33,16 +33,27 @@ pub struct SyncArgs {
 /// the exit code is the one that `fit` would have had.
 pub fn run(args: &SyncArgs, common: &Common) -> anyhow::Result<Exit> {
     let record = read_record(&args.run)?;
+    let gates = read_gates(&args.run)?;
     let lock_path = args.run.join(file::LOCK);
-    let config = config_of(&read_lock(&lock_path)?, &lock_path, true)?;
-    let uri = args.tracking_uri.as_deref().or(config.training.tracking_uri.as_deref());
-    if let Some(uri) = uri.filter(|uri| uri.contains(":*") && uri.contains("*@")) {
-        let message = format!("expected an address, found {uri} without its password, which is not kept");
-        let hint =
-            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and give the address with --tracking-uri";
+    let lock = read_lock(&lock_path)?;
+    let config = config_of(&lock, &lock_path, true)?;
+    let (uri, registry) = (args.tracking_uri.as_ref().or(lock.tracking.as_ref()), lock.registry.as_ref());
+    let Some(uri) = uri else {
+        let message = "expected a store to log to: tracking was off when the run was fitted";
+        return Err(Failure::usage(format!("{message}\n  hint: give one with --tracking-uri")).into());
+    };
+    let environment = environment();
+    let signs_in = |name: &str, value: &str| name.starts_with("MLFLOW_TRACKING_") && !value.is_empty();
+    let signed_in = environment
+        .iter()
+        .any(|(name, value)| signs_in(name, value) && (name.ends_with("_USERNAME") || name.ends_with("_TOKEN")));
+    let had_password = [&config.training.tracking_uri, &config.registry.uri].into_iter().flatten();
+    if args.tracking_uri.is_none() && !signed_in && had_password.into_iter().any(|uri| uri.contains("*@")) {
+        let message = format!("expected credentials for {uri}: those in its address are not kept");
+        let hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give the address with --tracking-uri";
         return Err(Failure::usage(format!("{message}\n  hint: {hint}")).into());
     }
-    let Some(destination) = Destination::new(uri, config.registry.uri.as_deref(), &environment())? else {
+    let Some(destination) = Destination::new(Some(uri), registry.map(String::as_str), &environment)? else {
         let message = "expected a store to log to, found `none`\n  hint: give one with --tracking-uri";
         return Err(Failure::usage(message).into());
     };
@@ -52,10 +63,16 @@ pub fn run(args: &SyncArgs, common: &Common) -> anyhow::Result<Exit> {
     progress.finish();
     let logged = Logged::of(result, &record, &args.run);
     logged.warnings().iter().for_each(|warning| common.warn(warning));
-    let gates: GateReport = serde_json::from_slice(&fs_err::read(args.run.join(file::GATES))?)?;
     console::print(&match args.form.form {
         Form::Json => format!("{:#}\n", logged.to_json()),
         Form::Text => told(&logged),
     })?;
     Ok(logged.exit(gates.passed))
+}
+
+fn read_gates(run: &Path) -> anyhow::Result<GateReport> {
+    let path = run.join(file::GATES);
+    let bytes = fs_err::read(&path)?;
+    let damaged = |error: serde_json::Error| Failure::data(format!("{}: not a gate report: {error}", path.display()));
+    Ok(serde_json::from_slice(&bytes).map_err(damaged)?)
 }

@@ -79,7 +79,8 @@ impl Rules {
                 self.refuse(path, problem);
             }
         }
-        let off = config.training.tracking_uri.as_deref() == Some("none");
+        let uri = config.training.tracking_uri.as_deref();
+        let off = uri.is_some_and(|uri| matches!(Address::parse(uri), Ok(Address::Off)));
         if off && registry.compare_to.is_some() {
             let message = "there is no registry to compare with: `training.tracking_uri` is `none`";
             self.refuse(

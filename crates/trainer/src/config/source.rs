@@ -106,24 +106,40 @@ fn floor(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at.min(text.len()))
 }
 
-/// Replaces each character of a password in `scheme://user:password@host` by a star, so that columns stay true.
+/// Replaces each character of what signs somebody in by a star, so that columns stay true: the password of
+/// `scheme://user:password@host`, also where the scheme was forgotten, and all of it before the `@` of http and https, where
+/// a user alone may be a token.
 pub fn blot(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (head, tail) = rest.split_at(at + 3);
-        shown.push_str(head);
-        let authority = tail.find(|c: char| c == '/' || c.is_whitespace() || "\"'?#".contains(c)).unwrap_or(tail.len());
-        match (tail[..authority].find(':'), tail[..authority].rfind('@')) {
-            (Some(colon), Some(at)) if colon < at => {
-                shown.push_str(&tail[..=colon]);
-                shown.extend(tail[colon + 1..at].chars().map(|_| '*'));
-                rest = &tail[at..];
-            }
-            _ => rest = tail,
-        }
+    for word in text.split_inclusive(|c: char| c.is_whitespace() || "\"'".contains(c)) {
+        let hidden = secret(word).unwrap_or(0..0);
+        shown.push_str(&word[..hidden.start]);
+        shown.extend(word[hidden.clone()].chars().map(|_| '*'));
+        shown.push_str(&word[hidden.end..]);
     }
-    shown + rest
+    shown
+}
+
+/// The part of a word that signs somebody in.
+fn secret(word: &str) -> Option<Range<usize>> {
+    let start = word.find("://").map_or(0, |at| at + 3);
+    let scheme = &word[..start];
+    let is_http = scheme.ends_with("http://") || scheme.ends_with("https://");
+    let rest = &word[start..];
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // A password may hold what ends an address; a port may not.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let odd = rest[..authority].split_once(':').is_some_and(|(_, port)| !is_port(port) && !port.contains('@'));
+    let within = if is_http && odd { rest } else { &rest[..authority] };
+    let at = within.rfind('@')?;
+    let colon = within[..at].find(':');
+    let from = match colon {
+        _ if is_http => 0,
+        Some(colon) if scheme.is_empty() && colon + 1 < at && colon > 0 => colon + 1,
+        Some(colon) if !scheme.is_empty() => colon + 1,
+        _ => return None,
+    };
+    Some(start + from..start + at)
 }
 
 #[cfg(test)]
@@ -151,9 +167,22 @@ mod tests {
 
     #[test]
     fn passwords_are_blotted_and_nothing_else() {
-        assert_eq!(blot("a: http://me:s3cret@host/x?y=1"), "a: http://me:******@host/x?y=1");
-        assert_eq!(blot("https://u:p@q@h s3://bucket/a:b@c"), "https://u:***@h s3://bucket/a:b@c");
-        for same in ["s3://bucket/prefix/", "http://mlflow:5000", "mail me@host: x", "http://user@host", "://"] {
+        assert_eq!(blot("a: http://me:s3cret@host/x?y=1"), "a: http://*********@host/x?y=1");
+        assert_eq!(blot("https://u:p@q@h s3://bucket/a:b@c"), "https://*****@h s3://bucket/a:b@c");
+        assert_eq!(blot("\"https://ghp_token@github.com/o/r\""), "\"https://*********@github.com/o/r\"");
+        assert_eq!(blot("http://me:pa/ss@host:5000"), "http://********@host:5000");
+        assert_eq!(blot("uri: ann:hunter2@mlflow:5000"), "uri: ann:*******@mlflow:5000");
+        assert_eq!(blot("postgresql://u:p@h/db"), "postgresql://u:*@h/db");
+        for same in [
+            "s3://bucket/prefix/",
+            "http://mlflow:5000",
+            "mail me@host: x",
+            "ssh://git@host/o/r",
+            "git@github.com:o/r.git",
+            "http://host:5000/a@b",
+            "a: b@c",
+            "://",
+        ] {
             assert_eq!(blot(same), same);
         }
     }

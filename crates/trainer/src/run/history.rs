@@ -1,3 +1,4 @@
+use anyhow::Context as _;
 use trainer_models::{Model, OutOfBag};
 use trainer_quality::METRICS;
 
@@ -22,17 +23,26 @@ pub struct Point {
 pub struct History(pub Vec<Point>);
 
 impl History {
-    /// On rows that the model has not seen.
+    /// On rows that the model has not seen; what it says about them after its last round.
     ///
     /// # Errors
     /// Those of predicting.
-    pub fn of_part(&mut self, setting: &Setting<'_>, model: &Model, name: &str, part: &Part) -> anyhow::Result<()> {
+    pub fn of_part(
+        &mut self,
+        setting: &Setting<'_>,
+        model: &Model,
+        name: &str,
+        part: &Part,
+    ) -> anyhow::Result<Predicted> {
         let truth = part.all_truth();
+        let mut last = None;
         let mut each = |rounds: u32, proba: &ndarray::Array2<f32>| {
             let predicted = Predicted::new(model, proba.clone(), setting.averaging);
             self.push(name, rounds, &predicted.scores(&truth));
+            last = Some(predicted);
         };
-        Ok(model.predict_staged(&part.data.matrix, &mut each)?)
+        model.predict_staged(&part.data.matrix, &mut each)?;
+        last.context("a model without rounds")
     }
 
     /// On the rows that each tree did not draw.

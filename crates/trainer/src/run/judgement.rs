@@ -35,7 +35,10 @@ impl Judgement<'_> {
     pub fn outcome(self, parts: Parts) -> anyhow::Result<Outcome> {
         let setting = self.setting;
         let (judged, part) = parts.judged()?;
-        let (predicted, truth) = self.predict(part)?;
+        interrupt::check()?;
+        let mut history = History::default();
+        let predicted = history.of_part(setting, &self.model, judged.name(), part)?;
+        let truth = part.all_truth();
         let scores = predicted.scores(&truth);
         let evaluation = evaluate(&scores);
         let mut gates = judge(&self.config.quality_gates, &scores, &Bootstrap::seeded(setting.seed));
@@ -66,8 +69,6 @@ impl Judgement<'_> {
             metrics = metrics.number("decision_threshold", decision.threshold);
         }
 
-        let mut history = History::default();
-        history.of_part(setting, &self.model, judged.name(), part)?;
         history.out_of_bag(setting, &self.model, &parts.train, &self.out_of_bag);
 
         let importances = self.model.features.iter().map(|feature| feature.name.clone());

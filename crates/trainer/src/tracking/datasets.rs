@@ -24,23 +24,25 @@ pub struct Rows<'a> {
 pub fn dataset(config: &Config, rows: &Rows<'_>) -> Dataset {
     let (source_type, uri) = place(&config.data.source, rows.path);
     let columns: Vec<Json> = rows.table.columns().iter().map(colspec).collect();
+    let schema = json!({ "mlflow_colspec": columns }).to_string();
     let (count, width) = (rows.table.rows(), rows.table.columns().len());
     Dataset {
         context: rows.context.to_owned(),
         name: format!("{}-{}", config.project.name, rows.context),
-        digest: digest(rows, config.seed),
+        digest: digest(rows, config.seed, &uri, &schema),
         source_type: source_type.to_owned(),
         source: json!({ "uri": uri }).to_string(),
-        schema: json!({ "mlflow_colspec": columns }).to_string(),
+        schema,
         profile: json!({ "num_rows": count, "num_elements": count * width }).to_string(),
     }
 }
 
-/// Changes with the bytes of the files, and with which of their rows these are.
-fn digest(rows: &Rows<'_>, seed: u64) -> String {
+/// Changes with the bytes of the files, with which of their rows these are, and with all else that is told of them: a store
+/// keeps what it was told first under a name and a digest.
+fn digest(rows: &Rows<'_>, seed: u64, uri: &str, schema: &str) -> String {
     let mut all = Sha256::new();
     rows.files.iter().for_each(|file| all.update(&file.sha256));
-    all.update(format!("{} {} {seed}", rows.context, rows.table.rows()));
+    all.update(format!("{} {} {seed} {uri} {schema}", rows.context, rows.table.rows()));
     all.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()[..DIGEST].to_owned()
 }
 

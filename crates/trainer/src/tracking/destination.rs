@@ -44,11 +44,16 @@ impl Destination {
         registry: Option<&str>,
         environment: &[(String, String)],
     ) -> anyhow::Result<Option<Self>> {
-        let tracking = Address::parse(tracking.unwrap_or(EMBEDDED))?;
+        // A run may be logged later, from another folder.
+        let folder = std::env::current_dir()?;
+        let address = |text: &str| Address::parse(text).map(|address| address.within(&folder));
+        let tracking = address(tracking.unwrap_or(EMBEDDED))?;
         if tracking == Address::Off {
             return Ok(None);
         }
-        let registry = registry.map(Address::parse).transpose()?.filter(|registry| *registry != tracking);
+        // The same place is the same place, whoever signs in there.
+        let is_elsewhere = |registry: &Address| registry.to_string() != tracking.to_string();
+        let registry = registry.map(address).transpose()?.filter(is_elsewhere);
         Ok(Some(Self { tracking, registry, settings: Settings::of(environment)? }))
     }
 
@@ -69,12 +74,17 @@ impl Destination {
         let needs = Needs {
             experiment: &wanted.experiment,
             resume: wanted.resume.as_deref(),
-            model: Some(name.as_str()),
+            model: registration::may_register(config).then_some(name.as_str()),
             alias: config.registry.promote.as_deref(),
         };
         let mut store = open(&self.tracking, &self.settings, true)?;
         let mut registry = self.registry.as_ref().map(|address| open(address, &self.settings, true)).transpose()?;
         preflight(store.as_mut(), registry.as_deref_mut(), &needs)
+    }
+
+    /// Where runs are logged, and where models are registered when that is another place: without secrets.
+    pub fn places(&self) -> (String, Option<String>) {
+        (self.tracking.to_string(), self.registry.as_ref().map(Address::to_string))
     }
 
     /// Logs a run; see [`publish`].

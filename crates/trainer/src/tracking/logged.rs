@@ -14,8 +14,8 @@ pub enum Logged {
     Done {
         /// Where and as what.
         published: Box<Published>,
-        /// The registered model, and the alias that points at the version.
-        registered: Option<(String, Option<String>)>,
+        /// The registered model.
+        registered: Option<String>,
     },
     /// It was not; the run folder holds everything.
     Not {
@@ -32,7 +32,7 @@ impl Logged {
         match result {
             Ok(published) => Self::Done {
                 published: Box::new(published),
-                registered: record.version.as_ref().map(|version| (version.name.clone(), version.alias.clone())),
+                registered: record.version.as_ref().map(|version| version.name.clone()),
             },
             Err(error) => Self::Not { error, run_dir: run_dir.to_owned() },
         }
@@ -41,6 +41,7 @@ impl Logged {
     /// How the program ends.
     pub fn exit(&self, gates_passed: bool) -> Exit {
         match self {
+            Self::Done { published, .. } if !published.missing.is_empty() => Exit::NotLogged,
             // A run that is not in the store needs `sync`, whatever its gates say; `sync` then ends as they do.
             Self::Not { .. } => Exit::NotLogged,
             _ if gates_passed => Exit::Done,
@@ -51,8 +52,9 @@ impl Logged {
     /// What was cut, renamed, or reads back differently.
     pub fn warnings(&self) -> Vec<String> {
         let Self::Done { published, .. } = self else { return Vec::new() };
+        let missing = published.missing.iter().map(|it| format!("logged, and not there: {it}"));
         let differences = published.differences.iter().map(|it| format!("read back after logging: {it}"));
-        published.warnings.iter().cloned().chain(differences).collect()
+        published.warnings.iter().cloned().chain(missing).chain(differences).collect()
     }
 
     /// For programs.
@@ -60,15 +62,15 @@ impl Logged {
         match self {
             Self::Off => json!({ "logged": false, "reason": "tracking is off" }),
             Self::Done { published: it, registered } => json!({
-                "logged": true,
+                "logged": it.missing.is_empty(),
                 "place": it.place,
                 "experiment_id": it.experiment_id,
                 "run_id": it.run_id,
                 "run_url": it.run_url,
                 "model_id": it.model_id,
-                "registered_model": registered.as_ref().map(|(name, _)| name),
+                "registered_model": registered,
                 "version": it.version,
-                "alias": registered.as_ref().and_then(|(_, alias)| alias.as_ref()),
+                "alias": it.alias,
                 "warnings": self.warnings(),
             }),
             Self::Not { error, run_dir } => json!({
@@ -87,8 +89,8 @@ pub fn told(logged: &Logged) -> String {
         Logged::Done { published: it, registered } => {
             let mut text =
                 format!("logged {}\n", it.run_url.as_ref().unwrap_or(&format!("{}, run {}", it.place, it.run_id)));
-            if let (Some((name, alias)), Some(version)) = (registered, it.version) {
-                let alias = alias.as_ref().map(|alias| format!(" @{alias}")).unwrap_or_default();
+            if let (Some(name), Some(version)) = (registered, it.version) {
+                let alias = it.alias.as_ref().map(|alias| format!(" @{alias}")).unwrap_or_default();
                 text += &format!("registered {name} version {version}{alias}\n");
             }
             text

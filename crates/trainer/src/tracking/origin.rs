@@ -9,7 +9,7 @@ use crate::config::blot;
 /// The tags by which MLflow knows where a run came from. Outside of a git checkout, or without git, those of git are not
 /// there, as with the official client.
 pub fn tags(user: &str) -> Vec<Tag> {
-    let command: Vec<String> = std::env::args().skip(1).map(|argument| blot(&argument)).collect();
+    let command: Vec<String> = std::env::args_os().skip(1).map(|argument| blot(&argument.to_string_lossy())).collect();
     // What a platform starts is a job; SageMaker and Kubernetes leave these variables.
     let is_job = ["SM_TRAINING_ENV", "TRAINING_JOB_NAME", "KUBERNETES_SERVICE_HOST"];
     let is_job = is_job.iter().any(|name| std::env::var_os(name).is_some());

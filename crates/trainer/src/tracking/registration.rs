@@ -37,6 +37,14 @@ pub fn registration(
     })
 }
 
+/// Whether a run of this config may come to be registered.
+pub fn may_register(config: &Config) -> bool {
+    let registry = &config.registry;
+    let judged = !config.quality_gates.is_empty() || registry.compare_to.is_some();
+    let asked = registry.name.is_some() || registry.promote.is_some();
+    judged || asked || registry.on_failure == Some(OnFailure::Register)
+}
+
 /// The registered model's name.
 pub fn name(config: &Config) -> String {
     // A project may be called what no registered model can be.

@@ -21,7 +21,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Begins. `every_s` is `MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL`, in seconds.
+    /// Begins. `every_s`, at least 0, is `MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL` in seconds.
     ///
     /// # Errors
     /// When the system does not tell, or no thread can be started.
