@@ -220,7 +220,9 @@ mod tests {
         }
         assert!(error("mlflow:5000").contains("hint: http://mlflow:5000"));
         let secret = error("ann:hunter2@mlflow:5000/?token=s3cret");
-        assert!(secret.contains("hint: http://mlflow:5000/") && !secret.contains("hunter2") && !secret.contains("s3cret"));
+        assert!(
+            secret.contains("hint: http://mlflow:5000/") && !secret.contains("hunter2") && !secret.contains("s3cret")
+        );
         assert!(error("10.0.0.7:5000/prefix").contains("hint: http://10.0.0.7:5000/prefix"));
         for text in ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "sqlite:a.db"] {
             assert!(error(text).contains("expected"), "{}", error(text));

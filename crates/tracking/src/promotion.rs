@@ -10,17 +10,19 @@ type Result<T> = std::result::Result<T, TrackingError>;
 pub const VALIDATION_STATUS: &str = "validation_status";
 /// The alias of the version in use.
 pub const CHAMPION: &str = "champion";
-/// The version that took an alias from this one; empty when it has it back.
-pub(crate) const SUPERSEDED: &str = "superseded_by";
-
 /// The tag that names the version from which an alias came.
 pub(crate) fn previous(alias: &str) -> String {
     format!("previous.{alias}")
 }
 
+/// The tag that names the version that took an alias from this one; empty when this one has it back.
+pub(crate) fn superseded(alias: &str) -> String {
+    format!("superseded_by.{alias}")
+}
+
 /// The version that took an alias from this one.
-pub(crate) fn superseded_by(version: &Version) -> Option<&str> {
-    version.tag(SUPERSEDED).filter(|text| !text.is_empty())
+pub(crate) fn superseded_by<'a>(version: &'a Version, alias: &str) -> Option<&'a str> {
+    version.tag(&superseded(alias)).filter(|text| !text.is_empty())
 }
 
 /// An alias that was moved.
@@ -87,11 +89,11 @@ pub fn rollback(registry: &mut dyn Store, name: &str, alias: &str) -> Result<Pro
 fn point(registry: &mut dyn Store, target: &Version, alias: &str, present: Option<Version>) -> Result<Promotion> {
     let (name, version) = (target.name.as_str(), target.version);
     registry.set_alias(name, alias, version)?;
-    if superseded_by(target).is_some() {
-        registry.set_version_tag(name, version, &Tag::new(SUPERSEDED, ""))?;
+    if superseded_by(target, alias).is_some() {
+        registry.set_version_tag(name, version, &Tag::new(superseded(alias), ""))?;
     }
     if let Some(present) = present.as_ref().filter(|present| present.version != version) {
-        registry.set_version_tag(name, present.version, &Tag::new(SUPERSEDED, version.to_string()))?;
+        registry.set_version_tag(name, present.version, &Tag::new(superseded(alias), version.to_string()))?;
     }
     registry.flush()?;
     let found = registry.alias(name, alias)?.map(|version| version.version);

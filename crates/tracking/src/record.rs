@@ -168,6 +168,7 @@ pub struct VersionRecord {
     /// Tags of the version, set before any alias: `validation_status`, `gate.<metric>`.
     pub tags: Vec<Tag>,
     /// The version that it was held against and is not worse than: the alias is moved from this one, and from no other.
+    /// 0: the alias pointed at nothing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_to: Option<u64>,
     /// The alias to point at it; none where a gate failed.

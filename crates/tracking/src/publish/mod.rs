@@ -168,8 +168,6 @@ impl Road<'_> {
         self.say("end of the run");
         self.store.end_run(&run.id, record.status, record.end_ms)?;
         self.store.flush()?;
-        self.state.done = true;
-        self.state.write(self.folder)?;
         Ok(End { run, model, version, alias })
     }
 

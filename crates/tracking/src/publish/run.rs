@@ -65,7 +65,10 @@ impl Road<'_> {
         };
         self.store.flush()?;
         let place = self.store.place();
-        self.state.experiment_id = Some(run.experiment_id.clone());
+        if self.state.run_id.as_ref() != Some(&run.id) {
+            // What was made in a run that is no more is no more.
+            (self.state.model_id, self.state.version) = (None, None);
+        }
         self.state.run_id = Some(run.id.clone());
         self.state.run_url =
             place.starts_with("http").then(|| format!("{place}/#/experiments/{}/runs/{}", run.experiment_id, run.id));

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrackingError;
 
-/// What is known of a run's way into a store: beside its record, so that the next walk finds it. It can be lost: all of
-/// it is found again in the store.
+/// What is known of a run's way into a store: beside its record, so that the next walk finds it. It can be lost: what
+/// is there is found again in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
@@ -13,18 +13,14 @@ pub struct State {
     pub key: String,
     /// The store, without secrets.
     pub place: String,
-    /// The experiment.
-    pub experiment_id: Option<String>,
     /// The run.
     pub run_id: Option<String>,
     /// The page that shows it.
     pub run_url: Option<String>,
     /// The logged model.
     pub model_id: Option<String>,
-    /// The registered version.
+    /// The registered version: when it is there no more, somebody has deleted it.
     pub version: Option<u64>,
-    /// Everything is there.
-    pub done: bool,
     /// Its own name.
     #[serde(skip)]
     file: &'static str,
@@ -53,7 +49,7 @@ impl State {
     pub(super) fn begin(folder: &Path, file: &'static str, key: &str, place: &str) -> Result<Self, TrackingError> {
         let read = Self::read(folder, file)?.filter(|state| state.key == key && state.place == place);
         let fresh = || Self { key: key.to_owned(), place: place.to_owned(), file, ..Self::default() };
-        Ok(Self { done: false, ..read.unwrap_or_else(fresh) })
+        Ok(read.unwrap_or_else(fresh))
     }
 
     /// Writes it, whole or not at all.
@@ -74,11 +70,10 @@ mod tests {
         let begin = |key, place| State::begin(folder.path(), State::FILE, key, place).unwrap();
         let mut state = begin("k", "http://h");
         assert_eq!(State::read(folder.path(), State::FILE).unwrap(), None);
-        (state.run_id, state.done) = (Some("r".into()), true);
+        state.run_id = Some("r".into());
         state.write(folder.path()).unwrap();
         assert_eq!(State::read(folder.path(), State::FILE).unwrap(), Some(state));
         assert_eq!(begin("k", "http://h").run_id.as_deref(), Some("r"));
-        assert!(!begin("k", "http://h").done);
         assert_eq!(begin("k", "http://other").run_id, None);
         assert_eq!(begin("other", "http://h").run_id, None);
     }

@@ -346,7 +346,8 @@ impl From<WireVersion> for Version {
             version: version.version.unsigned_abs(),
             run_id: version.run_id,
             source: version.source,
-            ready: version.status != "PENDING_REGISTRATION",
+            // Left out where it is what it mostly is.
+            ready: matches!(version.status.as_str(), "" | "READY"),
             description: version.description,
             tags: all(version.tags),
         }

@@ -34,11 +34,11 @@ fn moves(store: &mut dyn Store) {
         store.version(MODEL, version).unwrap().unwrap().tag(key).map(str::to_owned)
     };
     assert_eq!(tag(store, 2, "previous.champion").as_deref(), Some("1"));
-    assert_eq!(tag(store, 1, "superseded_by").as_deref(), Some("2"));
+    assert_eq!(tag(store, 1, "superseded_by.champion").as_deref(), Some("2"));
 
     // The first does not come back by being published again.
     let again = publish(&records[0], runs[0].path(), store).unwrap();
-    assert!(again.warnings[0].contains("`champion` is at version 2, which is newer: left as it is"), "{again:?}");
+    assert!(again.warnings[0].contains("`champion` was moved on to version 2: left as it is"), "{again:?}");
     assert_eq!((champion(store), again.differences.len()), (2, 0), "{again:?}");
 
     let message = gate(promote(store, MODEL, 3, "champion", false).unwrap_err());
@@ -50,7 +50,7 @@ fn moves(store: &mut dyn Store) {
 
     let promotion = rollback(store, MODEL, "champion").unwrap();
     assert_eq!((promotion.version, promotion.previous), (2, Some(3)));
-    assert_eq!(tag(store, 2, "superseded_by").as_deref(), Some(""));
+    assert_eq!(tag(store, 2, "superseded_by.champion").as_deref(), Some(""));
     // Publishing does not undo what people did.
     records[2].version.as_mut().unwrap().alias = Some("champion".into());
     let again = publish(&records[2], runs[2].path(), store).unwrap();
