@@ -60,6 +60,7 @@ pub fn publish(
     watch: &mut dyn FnMut(&str),
 ) -> Result<Published> {
     let (mut record, warnings) = limits::fit(record);
+    forget_keys(&mut record);
     let elsewhere = registry.and_then(|registry| Some((registry, record.version.take()?)));
     let mut published = walk(&record, folder, State::FILE, store, watch)?;
     published.warnings.splice(0..0, warnings);
@@ -72,6 +73,18 @@ pub fn publish(
         published.differences.extend(registered.differences);
     }
     Ok(published)
+}
+
+/// A key is of the run that was made for it: another's, such as one from the environment, would lead to the wrong run.
+fn forget_keys(record: &mut Record) {
+    record.tags.retain(|tag| tag.key != KEY);
+    record.children.iter_mut().for_each(|child| child.tags.retain(|tag| tag.key != KEY));
+    if let Some(model) = &mut record.model {
+        model.tags.retain(|tag| tag.key != KEY);
+    }
+    if let Some(version) = &mut record.version {
+        version.tags.retain(|tag| tag.key != KEY);
+    }
 }
 
 fn walk(

@@ -57,11 +57,14 @@ impl Road<'_> {
         let record = self.record;
         let run = match &record.resume {
             Some(id) => find_resumed(self.store, id)?.info,
-            None => {
-                let (run, is_new) = self.run_of(experiment, &record.key, &record.name, record.start_ms, &[])?;
-                self.is_new = is_new;
-                run
-            }
+            None => match self.known_run(experiment)? {
+                Some(run) => run,
+                None => {
+                    let (run, is_new) = self.run_of(experiment, &record.key, &record.name, record.start_ms, &[])?;
+                    self.is_new = is_new;
+                    run
+                }
+            },
         };
         self.store.flush()?;
         let place = self.store.place();
@@ -74,6 +77,13 @@ impl Road<'_> {
             place.starts_with("http").then(|| format!("{place}/#/experiments/{}/runs/{}", run.experiment_id, run.id));
         self.state.write(self.folder)?;
         Ok(run)
+    }
+
+    /// The run of an earlier walk, whatever its tags say now.
+    fn known_run(&mut self, experiment: &ExperimentInfo) -> Result<Option<RunInfo>> {
+        let Some(id) = self.state.run_id.clone() else { return Ok(None) };
+        let run = self.store.run(&id)?.map(|run| run.info);
+        Ok(run.filter(|run| !run.deleted && run.experiment_id == experiment.id))
     }
 
     /// The run with a key, and whether it was made just now.
@@ -118,12 +128,8 @@ impl Road<'_> {
             models: Vec::new(),
         });
         let params = self.new_params(&there);
-        let mut tags = record.tags.clone();
-        if record.resume.is_some() {
-            tags.push(self.key());
-        }
         let metrics: Vec<_> = record.metrics.iter().filter(|metric| !metric.of_model).cloned().collect();
-        self.store.log_batch(&run.id, &params, &metrics, &tags, None, &record.datasets)?;
+        self.store.log_batch(&run.id, &params, &metrics, &record.tags, None, &record.datasets)?;
         let is_there = |name: &str, digest: &str| {
             there.datasets.iter().any(|dataset| dataset.name == name && dataset.digest == digest)
         };

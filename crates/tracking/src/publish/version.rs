@@ -34,7 +34,7 @@ impl Road<'_> {
         };
         let key = self.key();
         let mut tags = wanted.tags.clone();
-        tags.retain(|tag| tag.key != key.key && tag.key != ENDED);
+        tags.retain(|tag| tag.key != ENDED);
         tags.extend([Tag::new(ENDED, self.record.end_ms.to_string()), key.clone()]);
         let new = NewVersion {
             name: &wanted.name,

@@ -1,5 +1,6 @@
 //! The embedded store, and what MLflow's own client makes of it.
 
+mod again;
 mod alias;
 mod browser;
 mod crash;
