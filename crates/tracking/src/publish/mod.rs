@@ -4,6 +4,7 @@
 mod check;
 mod child;
 mod files;
+mod lock;
 mod model;
 mod run;
 mod state;
@@ -51,7 +52,8 @@ pub struct Published {
 /// When it fails, the same call goes on where it ended, now or later, here or on another machine.
 ///
 /// # Errors
-/// As the store's; [`TrackingError::Config`] for an experiment or a run that cannot take it.
+/// As the store's; [`TrackingError::Config`] for an experiment or a run that cannot take it, and for files outside of the
+/// folder; [`TrackingError::Unreachable`] also while another program publishes the same folder.
 pub fn publish(
     record: &Record,
     folder: &Path,
@@ -59,6 +61,7 @@ pub fn publish(
     registry: Option<&mut (dyn Store + 'static)>,
     watch: &mut dyn FnMut(&str),
 ) -> Result<Published> {
+    let _lock = lock::Lock::take(folder, &store.place())?;
     let (mut record, warnings) = limits::fit(record);
     forget_keys(&mut record);
     let elsewhere = registry.and_then(|registry| Some((registry, record.version.take()?)));

@@ -102,10 +102,12 @@ impl Road<'_> {
     }
 
     fn put_text(&mut self, root: &ArtifactRoot, path: &str, text: &str) -> Result<()> {
-        let aside = self.folder.join(".tracking.upload.part");
-        fs_err::write(&aside, text)?;
-        let put = self.store.put_artifact(root, path, &aside);
-        fs_err::remove_file(&aside)?;
-        put
+        let aside = self.folder.join(format!(".tracking.{}.part", uuid::Uuid::new_v4().simple()));
+        let put = fs_err::write(&aside, text)
+            .map_err(TrackingError::from)
+            .and_then(|()| self.store.put_artifact(root, path, &aside));
+        // Half of it may be there or not: what went wrong with it is what is told.
+        let removed = fs_err::remove_file(&aside);
+        put.and_then(|()| Ok(removed?))
     }
 }

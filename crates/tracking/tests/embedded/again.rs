@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 use trainer_testkit::scratch;
-use trainer_tracking::{Embedded, Published, Record, State, Tag, Tracking, publish};
+use trainer_tracking::{Embedded, Published, Record, State, Tag, Tracking, TrackingError, publish};
 
 use crate::sample::{Place, record};
 
@@ -58,5 +58,50 @@ fn no_tag_leads_to_the_run_of_another() {
         place.change(&format!("UPDATE tags SET value = 'x' WHERE key = 'trainer.run_key' AND run_uuid = '{run}'"));
         assert_eq!(published(store, &first).run_id, run);
         assert_eq!(place.count("SELECT count(*) FROM runs"), 2);
+    });
+}
+
+#[test]
+fn one_program_at_a_time_logs_a_run() {
+    with_store(|store, place| {
+        let (folder, record) = fitted("one");
+        let mut refused = Vec::new();
+        let mut meanwhile = |_: &str| {
+            let mut other = place.open();
+            refused.push(publish(&record, folder.path(), &mut other, None, &mut |_| {}).unwrap_err());
+        };
+        // Before the first write: the embedded store has a lock of its own after that.
+        let mut steps = 0;
+        publish(&record, folder.path(), store, None, &mut |what| {
+            steps += 1;
+            if steps == 1 {
+                meanwhile(what);
+            }
+        })
+        .unwrap();
+        let [TrackingError::Unreachable { message, .. }] = &refused[..] else { panic!("{refused:?}") };
+        assert!(message.starts_with("another program is logging this run: "), "{message}");
+        assert_eq!(published(store, &(folder, record)).version, Some(1), "the next may");
+        assert_eq!(place.count("SELECT count(*) FROM runs"), 1);
+    });
+}
+
+#[test]
+fn an_upload_that_fails_leaves_nothing_in_the_run_folder() {
+    with_store(|store, place| {
+        let fitted = fitted("one");
+        let names = || {
+            let entries = std::fs::read_dir(fitted.0.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        published(store, &fitted);
+        let whole = names();
+        place.change("UPDATE logged_models SET status = 1, artifact_location = '/dev/null/model'");
+        let mut record = fitted.1.clone();
+        record.model.as_mut().unwrap().files.clear();
+        publish(&record, fitted.0.path(), store, None, &mut |_| {}).unwrap_err();
+        assert_eq!(names(), whole);
     });
 }
