@@ -37,6 +37,6 @@ pub use rest::Rest;
 pub use retry::Retry;
 pub use settings::Settings;
 pub use store::{
-    ArtifactRoot, Entity, ExperimentInfo, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel, Registry, Run,
-    RunInfo, Store, Tracking, Version,
+    ArtifactRoot, Entity, ExperimentInfo, Listed, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel, Registry,
+    Run, RunInfo, Store, Tracking, Version,
 };

@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
+use crate::store::Listed;
+
 /// The folder behind an artifact URI; `None` where it is not on this machine.
 pub fn folder(uri: &str) -> Option<PathBuf> {
     if uri.starts_with('/') {
@@ -45,6 +47,37 @@ pub fn get(folder: &Path, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// The files of a folder, `""` for the uppermost; none where it is not there.
+pub fn list(folder: &Path, below: &str) -> io::Result<Vec<Listed>> {
+    let folder = if below.is_empty() { folder.to_owned() } else { inside(folder, below)? };
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        _ => fs_err::read_dir(&folder)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let about = fs_err::metadata(entry.path())?;
+        // What is no text was not put there by this program.
+        if let (true, Ok(name)) = (about.is_file(), entry.file_name().into_string()) {
+            files.push(Listed { name, bytes: Some(about.len()) });
+        }
+    }
+    Ok(files)
+}
+
+/// A file that lies in a folder, also when links are followed.
+pub fn of_folder(folder: &Path, path: &str) -> io::Result<PathBuf> {
+    let file = inside(folder, path)?;
+    if fs_err::canonicalize(&file)?.starts_with(fs_err::canonicalize(folder)?) {
+        return Ok(file);
+    }
+    Err(io::Error::new(
+        ErrorKind::InvalidInput,
+        format!("expected a file of the folder, found a link out of it: `{path}`"),
+    ))
+}
+
 fn inside(folder: &Path, path: &str) -> io::Result<PathBuf> {
     let below = Path::new(path);
     let stays = below.components().all(|part| matches!(part, Component::Normal(_))) && !path.is_empty();
@@ -83,6 +116,10 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(to.join("deep/er")).unwrap().count(), 1);
         assert_eq!(get(&to, "deep/none").unwrap(), None);
+        assert_eq!(list(&to, "deep/er").unwrap(), [Listed { name: "file.txt".into(), bytes: Some(3) }]);
+        for empty in ["", "deep", "none/none"] {
+            assert_eq!(list(&to, empty).unwrap(), [], "{empty}");
+        }
     }
 
     #[test]

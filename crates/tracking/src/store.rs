@@ -102,6 +102,15 @@ pub enum Entity {
     Model(String),
 }
 
+/// A file that a store says it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in its folder.
+    pub name: String,
+    /// Its size, where the store tells it.
+    pub bytes: Option<u64>,
+}
+
 /// A logged model to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewModel<'a> {
@@ -192,6 +201,9 @@ pub trait Tracking {
 
     /// Writes one file, over what is there.
     fn put_artifact(&mut self, root: &ArtifactRoot, path: &str, file: &Path) -> Result<()>;
+
+    /// The files of a folder, `""` for the uppermost, without those of the folders in it; none where it is not there.
+    fn list_artifacts(&mut self, root: &ArtifactRoot, folder: &str) -> Result<Vec<Listed>>;
 
     /// Reads one file; `None` when it is not there.
     fn get_artifact(&mut self, root: &ArtifactRoot, path: &str) -> Result<Option<Vec<u8>>>;

@@ -7,8 +7,8 @@ use super::{Embedded, batch, experiment, input, model, registry, run};
 use crate::local_files;
 use crate::record::{Dataset, Metric, RunStatus, Tag};
 use crate::store::{
-    ArtifactRoot, ExperimentInfo, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel, Registry, Run, RunInfo,
-    Store, Tracking, Version,
+    ArtifactRoot, ExperimentInfo, Listed, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel, Registry, Run,
+    RunInfo, Store, Tracking, Version,
 };
 
 type Result<T> = std::result::Result<T, crate::TrackingError>;
@@ -110,6 +110,10 @@ impl Tracking for Embedded {
 
     fn put_artifact(&mut self, root: &ArtifactRoot, path: &str, file: &Path) -> Result<()> {
         self.read(|_| Ok(local_files::put(&folder(root)?, path, file)?))
+    }
+
+    fn list_artifacts(&mut self, root: &ArtifactRoot, below: &str) -> Result<Vec<Listed>> {
+        self.read(|_| Ok(local_files::list(&folder(root)?, below)?))
     }
 
     fn get_artifact(&mut self, root: &ArtifactRoot, path: &str) -> Result<Option<Vec<u8>>> {

@@ -16,6 +16,8 @@ use crate::TrackingError;
 use crate::limits;
 use crate::record::{Experiment, Record, Tag, VersionRecord};
 use crate::store::{ModelInfo, RunInfo, Store};
+use check::Told;
+use files::Written;
 pub(crate) use run::{find_experiment, find_resumed};
 pub use state::State;
 
@@ -98,9 +100,11 @@ fn walk(
     watch: &mut dyn FnMut(&str),
 ) -> Result<Published> {
     let state = State::begin(folder, state, &record.key, &store.place())?;
-    let mut road = Road { record, folder, store, watch, state, warnings: Vec::new(), is_new: false };
+    let mut road =
+        Road { record, folder, store, watch, state, warnings: Vec::new(), written: Vec::new(), is_new: false };
+    road.sources(record)?;
     let end = road.walk()?;
-    let differences = road.check(&end);
+    let Told { missing, differing } = road.check(&end);
     Ok(Published {
         place: road.store.place(),
         experiment_id: end.run.experiment_id,
@@ -109,9 +113,9 @@ fn walk(
         model_id: end.model.map(|model| model.id),
         version: end.version,
         alias: end.alias,
-        missing: Vec::new(),
+        missing,
         warnings: road.warnings,
-        differences,
+        differences: differing,
     })
 }
 
@@ -145,6 +149,8 @@ struct End {
     version: Option<u64>,
     /// The alias, where it was set.
     alias: Option<String>,
+    /// The nested runs, in the order of the record.
+    children: Vec<String>,
 }
 
 struct Road<'a> {
@@ -154,6 +160,8 @@ struct Road<'a> {
     watch: &'a mut dyn FnMut(&str),
     state: State,
     warnings: Vec<String>,
+    /// Files that were uploaded, or found to be there.
+    written: Vec<Written>,
     /// The run was made on this walk, so that nothing of it can be there.
     is_new: bool,
 }
@@ -177,14 +185,14 @@ impl Road<'_> {
         self.store.flush()?;
         self.files(&run.artifacts, &record.artifacts)?;
         if let Some(logged) = &record.model {
-            self.model_files(&run, model.as_ref(), logged)?;
+            self.model_files(&run, &there, model.as_ref(), logged)?;
         }
-        self.children(&run)?;
+        let children = self.children(&run)?;
         let (version, alias) = self.version(&run, model.as_ref())?;
         self.say("end of the run");
         self.store.end_run(&run.id, record.status, record.end_ms)?;
         self.store.flush()?;
-        Ok(End { run, model, version, alias })
+        Ok(End { run, model, version, alias, children })
     }
 
     fn say(&mut self, what: &str) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Result, Road};
+use super::{Result, Road, Written};
 use crate::TrackingError;
 use crate::mlmodel::mlmodel_yaml;
 use crate::record::{Artifact, LoggedModel, Tag};
@@ -61,21 +61,56 @@ impl Road<'_> {
     }
 
     /// The model's files, and last its `MLmodel`: where that is, all of it is.
-    pub(super) fn model_files(&mut self, run: &RunInfo, model: Option<&ModelInfo>, logged: &LoggedModel) -> Result<()> {
+    pub(super) fn model_files(
+        &mut self,
+        run: &RunInfo,
+        there: &Run,
+        model: Option<&ModelInfo>,
+        logged: &LoggedModel,
+    ) -> Result<()> {
         let (root, prefix) = match model {
             Some(model) => (&model.artifacts, String::new()),
             None => (&run.artifacts, format!("{}/", logged.name)),
         };
         let below = |file: &Artifact| Artifact { file: file.file.clone(), path: format!("{prefix}{}", file.path) };
         let files: Vec<Artifact> = logged.files.iter().map(below).collect();
-        self.files(root, &files)?;
         let mlmodel = self.mlmodel(run, model, logged)?;
-        self.put_text(root, &format!("{prefix}MLmodel"), &mlmodel_yaml(&mlmodel))?;
+        let (path, text) = (format!("{prefix}MLmodel"), mlmodel_yaml(&mlmodel));
+        if self.is_done(there, model) && self.is_whole(root, &files, &path, &text)? {
+            // It may be in service by now: nobody is to read half a file of it.
+            return Ok(());
+        }
+        self.files(root, &files)?;
+        self.put_text(root, &path, &text)?;
         match model {
             Some(model) if model.ready => Ok(()),
             Some(model) => self.store.model_ready(&model.id),
             None => self.store.log_model_of_run(&run.id, &mlmodel),
         }
+    }
+
+    /// Whether an earlier walk has come to the end of the model's files.
+    fn is_done(&self, there: &Run, model: Option<&ModelInfo>) -> bool {
+        let is_told = |tag: &Tag| tag.key == "mlflow.log-model.history" && tag.value.contains(&self.record.key);
+        model.map_or_else(|| there.tags.iter().any(is_told), |model| model.ready)
+    }
+
+    /// Whether the store has all files of the model; they are to be there at the end either way.
+    fn is_whole(&mut self, root: &ArtifactRoot, files: &[Artifact], mlmodel: &str, text: &str) -> Result<bool> {
+        let written = |path: &str, bytes| Written { root: root.clone(), path: path.to_owned(), bytes };
+        let mut all = vec![written(mlmodel, text.len() as u64)];
+        for file in files {
+            all.push(written(&file.path, fs_err::metadata(self.source(file)?)?.len()));
+        }
+        let is_whole = match self.listed(&all) {
+            // A server that lists nothing: it gets them once more.
+            Err(_) => false,
+            Ok(listed) => listed.iter().all(|(_, found)| found.is_some()),
+        };
+        if is_whole {
+            self.written.extend(all);
+        }
+        Ok(is_whole)
     }
 
     /// `MLmodel` with what only the store could tell.
@@ -85,7 +120,7 @@ impl Road<'_> {
         };
         let mut bytes = 0;
         for file in &logged.files {
-            bytes += fs_err::metadata(self.folder.join(&file.file))?.len();
+            bytes += fs_err::metadata(self.source(file)?)?.len();
         }
         let path = model.map_or(logged.name.as_str(), |model| model.artifacts.uri.as_str());
         mlmodel.insert("artifact_path".to_owned(), path.into());
@@ -108,6 +143,8 @@ impl Road<'_> {
             .and_then(|()| self.store.put_artifact(root, path, &aside));
         // Half of it may be there or not: what went wrong with it is what is told.
         let removed = fs_err::remove_file(&aside);
-        put.and_then(|()| Ok(removed?))
+        put.and_then(|()| Ok(removed?))?;
+        self.written.push(Written { root: root.clone(), path: path.to_owned(), bytes: text.len() as u64 });
+        Ok(())
     }
 }

@@ -8,13 +8,13 @@ use url::Url;
 
 use super::answer::Reply;
 use super::http::{Body, Call};
-use super::wire::{Files, Presigned};
+use super::wire::{Files, Presigned, all};
 use super::{Rest, Result};
 use crate::TrackingError;
 use crate::address::{is_loopback, joined, redacted};
 use crate::local_files;
 use crate::retry::Repeat;
-use crate::store::{ArtifactRoot, Entity};
+use crate::store::{ArtifactRoot, Entity, Listed};
 
 /// How files get to a place.
 #[derive(Debug, PartialEq)]
@@ -39,10 +39,11 @@ impl Rest {
             Road::Folder(folder) => Ok(local_files::put(&folder, path, file)?),
             Road::Proxy(server, base) => {
                 let url = joined(&joined(&server, PROXY), segments(&base).chain(segments(path)));
-                self.put(url, file, true, &[])
+                let trusted = self.is_own(&url);
+                self.put(url, file, trusted, &[])
             }
             Road::Plain(url) => {
-                let trusted = url.origin() == self.server.url().origin();
+                let trusted = self.is_own(&url);
                 self.put(joined(&url, segments(path)), file, trusted, &[])
             }
             Road::Signed => {
@@ -67,15 +68,18 @@ impl Rest {
                 let mut list = root.clone();
                 list.path_segments_mut().expect("an address with a path").pop_if_empty();
                 list.query_pairs_mut().append_pair("path", &folder);
-                let listed: Files = self.call(Method::GET, list, Body::None, Repeat::Harmless)?.done(&self.place)?;
+                let trusted = self.is_own(&list);
+                let (method, body, repeat) = (Method::GET, Body::None, Repeat::Harmless);
+                let call = Call { method, url: list, body, repeat, trusted, headers: &[] };
+                let listed: Files = Reply::of(&self.place, &call, self.http.send(&call)?)?.done(&self.place)?;
                 let name = path.rsplit('/').next().unwrap_or_default();
                 if !listed.files.iter().any(|file| file.path.rsplit('/').next() == Some(name)) {
                     return Ok(None);
                 }
-                self.fetch(joined(&root, segments(&base).chain(segments(path))), true)
+                self.fetch(joined(&root, segments(&base).chain(segments(path))), trusted)
             }
             Road::Plain(url) => {
-                let trusted = url.origin() == self.server.url().origin();
+                let trusted = self.is_own(&url);
                 self.fetch(joined(&url, segments(path)), trusted)
             }
             // The server reads from its cloud for the pages that it shows.
@@ -94,6 +98,26 @@ impl Rest {
                 }
             },
         }
+    }
+
+    /// The files of a folder, as the server sees them.
+    pub(super) fn list_files(&self, root: &ArtifactRoot, folder: &str) -> Result<Vec<Listed>> {
+        let reply = match &root.of {
+            Entity::Run(run_id) => {
+                let path = format!("{}{folder}", below_run(&root.uri, run_id));
+                let path = path.trim_end_matches('/');
+                let mut query = vec![("run_id", run_id.as_str())];
+                query.extend((!path.is_empty()).then_some(("path", path)));
+                self.get("artifacts/list", &query)?
+            }
+            Entity::Model(id) => {
+                let query = [("artifact_directory_path", folder)];
+                let query = if folder.is_empty() { &[][..] } else { &query[..] };
+                self.get(&format!("logged-models/{id}/artifacts/directories"), query)?
+            }
+        };
+        let listed: Option<Files> = reply.found(&self.place)?;
+        Ok(all(listed.into_iter().flat_map(|listed| listed.files).filter(|file| !file.is_dir).collect()))
     }
 
     fn road(&self, root: &ArtifactRoot) -> Result<Road> {
@@ -127,6 +151,11 @@ impl Rest {
                 "expected an address or an absolute folder\n  hint: start the server with --artifacts-destination, so that it takes files",
             )),
         }
+    }
+
+    /// Who asks is told to the server that was asked for, and to no other that it names.
+    fn is_own(&self, url: &Url) -> bool {
+        url.origin() == self.server.url().origin()
     }
 
     fn put(&self, url: Url, file: &Path, trusted: bool, headers: &[(String, String)]) -> Result<()> {

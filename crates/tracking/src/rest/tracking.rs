@@ -14,7 +14,7 @@ use super::{Rest, Result};
 use crate::TrackingError;
 use crate::record::{Dataset, Metric, RunStatus, Tag};
 use crate::retry::Repeat;
-use crate::store::{ArtifactRoot, ExperimentInfo, ModelInfo, NewModel, NewRun, Run, RunInfo, Tracking};
+use crate::store::{ArtifactRoot, ExperimentInfo, Listed, ModelInfo, NewModel, NewRun, Run, RunInfo, Tracking};
 
 impl Tracking for Rest {
     fn experiment_by_name(&mut self, name: &str) -> Result<Option<ExperimentInfo>> {
@@ -195,6 +195,10 @@ impl Tracking for Rest {
 
     fn put_artifact(&mut self, root: &ArtifactRoot, path: &str, file: &Path) -> Result<()> {
         self.put_file(root, path, file)
+    }
+
+    fn list_artifacts(&mut self, root: &ArtifactRoot, folder: &str) -> Result<Vec<Listed>> {
+        self.list_files(root, folder)
     }
 
     fn get_artifact(&mut self, root: &ArtifactRoot, path: &str) -> Result<Option<Vec<u8>>> {

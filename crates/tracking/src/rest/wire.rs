@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use crate::record::{Dataset, Metric, RunStatus, Tag};
-use crate::store::{ArtifactRoot, Entity, ExperimentInfo, ModelInfo, RegisteredModel, Run, RunInfo, Version};
+use crate::store::{ArtifactRoot, Entity, ExperimentInfo, Listed, ModelInfo, RegisteredModel, Run, RunInfo, Version};
 
 /// A number, as one or as text: both are in use for 64 bits, and text for what JSON has no words for.
 #[derive(Deserialize)]
@@ -375,4 +375,19 @@ pub struct Files {
 #[derive(Deserialize)]
 pub struct FileEntry {
     pub path: String,
+    #[serde(default)]
+    pub is_dir: bool,
+    #[serde(default)]
+    file_size: Option<Number<u64>>,
+}
+
+impl From<FileEntry> for Listed {
+    fn from(file: FileEntry) -> Self {
+        let bytes = match file.file_size {
+            Some(Number::Number(bytes)) => Some(bytes),
+            Some(Number::Text(text)) => text.parse().ok(),
+            None => None,
+        };
+        Self { name: file.path.rsplit('/').next().unwrap_or_default().to_owned(), bytes }
+    }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 use trainer_testkit::scratch;
 use trainer_tracking::{
-    ArtifactRoot, Dataset, Embedded, ExperimentInfo, Metric, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel,
-    Registry, Run, RunInfo, RunStatus, Store, Tag, Tracking, TrackingError, Version, publish,
+    ArtifactRoot, Dataset, Embedded, ExperimentInfo, Listed, Metric, ModelInfo, NewModel, NewRun, NewVersion,
+    RegisteredModel, Registry, Run, RunInfo, RunStatus, Store, Tag, Tracking, TrackingError, Version, publish,
 };
 
 use crate::sample::{Place, record};
@@ -150,6 +150,7 @@ impl Tracking for Mortal {
         fn model_ready(&mut self, model_id: &str) -> Result<()>;
         fn log_model_of_run(&mut self, run_id: &str, mlmodel: &Json) -> Result<()>;
         fn put_artifact(&mut self, root: &ArtifactRoot, path: &str, file: &Path) -> Result<()>;
+        fn list_artifacts(&mut self, root: &ArtifactRoot, folder: &str) -> Result<Vec<Listed>>;
         fn get_artifact(&mut self, root: &ArtifactRoot, path: &str) -> Result<Option<Vec<u8>>>;
     }
 }
