@@ -36,7 +36,10 @@ impl Rest {
     /// Writes one file.
     pub(super) fn put_file(&self, root: &ArtifactRoot, path: &str, file: &Path) -> Result<()> {
         match self.road(root)? {
-            Road::Folder(folder) => Ok(local_files::put(&folder, path, file)?),
+            Road::Folder(folder) => {
+                local_files::put(&folder, path, file)?;
+                self.seen_there(root, &folder, path)
+            }
             Road::Proxy(server, base) => {
                 let url = joined(&joined(&server, PROXY), segments(&base).chain(segments(path)));
                 let trusted = self.is_own(&url);
@@ -55,6 +58,31 @@ impl Rest {
                 self.put(url, file, false, &headers)
             }
         }
+    }
+
+    /// Expects that a file in a folder of this machine is one of the server's files. A server behind a tunnel looks like
+    /// one on this machine, and a folder of the same name may be here by chance.
+    fn seen_there(&self, root: &ArtifactRoot, folder: &Path, path: &str) -> Result<()> {
+        if self.shares_disk.get() {
+            return Ok(());
+        }
+        let (below, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if self.list_files(root, below)?.iter().any(|file| file.name == name) {
+            self.shares_disk.set(true);
+            return Ok(());
+        }
+        // Nobody looks for it here.
+        fs_err::remove_file(folder.join(path))?;
+        Err(self.elsewhere(&root.uri))
+    }
+
+    /// The folder is the server's own.
+    fn elsewhere(&self, uri: &str) -> TrackingError {
+        TrackingError::Config(format!(
+            "{}: files at {}: this folder is on the server's machine\n  hint: start the server with --artifacts-destination, so that it takes files",
+            self.place,
+            redacted(uri)
+        ))
     }
 
     /// Reads one file; `None` when it is not there.
@@ -138,9 +166,7 @@ impl Rest {
             if is_loopback(self.server.url()) || shared {
                 return Ok(Road::Folder(folder));
             }
-            return Err(complain(
-                "this folder is on the server's machine\n  hint: start the server with --artifacts-destination, so that it takes files",
-            ));
+            return Err(self.elsewhere(uri));
         }
         match uri.split_once(':') {
             Some(("http" | "https", _)) => {

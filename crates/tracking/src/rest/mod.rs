@@ -8,6 +8,8 @@ mod registry;
 mod tracking;
 mod wire;
 
+use std::cell::Cell;
+
 use reqwest::Method;
 use serde_json::Value as Json;
 use url::Url;
@@ -28,13 +30,15 @@ pub struct Rest {
     http: Http,
     server: ServerAddress,
     place: String,
+    /// The server has seen a file that was put into a folder of this machine.
+    shares_disk: Cell<bool>,
 }
 
 impl Rest {
     /// A client of the server at an address. Nothing is sent yet.
     pub fn new(server: &ServerAddress, settings: &Settings) -> Self {
         let http = Http::new(settings, server.credentials());
-        Self { http, place: server.to_string(), server: server.clone() }
+        Self { http, place: server.to_string(), server: server.clone(), shares_disk: Cell::new(false) }
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply> {

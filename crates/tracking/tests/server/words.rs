@@ -1,5 +1,6 @@
 //! What is said to a server, word by word.
 
+use trainer_testkit::scratch;
 use trainer_tracking::{ArtifactRoot, Credentials, Entity, Registry, Secret, Settings, Tracking, TrackingError};
 
 use crate::listener::{Heard, Listener, ok};
@@ -46,9 +47,63 @@ fn the_user_of_the_address_wins_over_that_of_the_environment() {
     assert_eq!(heard[0].header("authorization"), Some("Basic YW5uOnBAdw=="));
 }
 
+/// The listeners' answer to everything, also to what is listed: one file.
+const FILES: &str = r#"{"files": [{"path": "seen.txt", "is_dir": false, "file_size": "1"}]}"#;
+
+fn of_run(uri: String) -> ArtifactRoot {
+    ArtifactRoot { uri, of: Entity::Run("r".into()) }
+}
+
+#[test]
+fn only_the_server_itself_is_told_who_asks() {
+    let (server, other) = (Listener::start(|_| ok(FILES)), Listener::start(|_| ok(FILES)));
+    let folder = scratch();
+    let file = folder.path().join("seen.txt");
+    std::fs::write(&file, "x").unwrap();
+    let mut settings = impatient(0);
+    settings.workspace = Some("team".into());
+    let mut store = rest(&format!("http://ann:hunter2@127.0.0.1:{}", server.port()), &settings);
+    for port in [server.port(), other.port()] {
+        let root = of_run(format!("mlflow-artifacts://127.0.0.1:{port}/7/r/artifacts"));
+        store.put_artifact(&root, "seen.txt", &file).unwrap();
+        assert!(store.get_artifact(&root, "seen.txt").unwrap().is_some());
+    }
+    let names = |heard: &[Heard]| -> Vec<_> {
+        let secret = |call: &Heard| call.header("authorization").or(call.header("x-mlflow-workspace")).is_some();
+        heard.iter().map(|call| (call.line.split(' ').next().unwrap().to_owned(), secret(call))).collect()
+    };
+    let calls = |is_told| ["PUT", "GET", "GET"].map(|method| (method.to_owned(), is_told)).to_vec();
+    assert_eq!(names(&server.heard()), calls(true));
+    assert_eq!(names(&other.heard()), calls(false));
+}
+
+#[test]
+fn a_folder_of_this_machine_is_used_where_the_server_sees_it() {
+    let server = Listener::start(|_| ok(FILES));
+    let folder = scratch();
+    let file = folder.path().join("from");
+    std::fs::write(&file, "x").unwrap();
+    let to = folder.path().join("7/r/artifacts");
+    let root = of_run(to.to_str().unwrap().to_owned());
+    let url = format!("http://127.0.0.1:{}", server.port());
+    let error = rest(&url, &impatient(0)).put_artifact(&root, "plots/other.txt", &file).unwrap_err();
+    assert!(matches!(error, TrackingError::Config(_)), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("this folder is on the server's machine\n  hint: start the server with"), "{message}");
+    assert!(!to.join("plots/other.txt").exists(), "nobody would look for it");
+    let mut store = rest(&url, &impatient(0));
+    for path in ["seen.txt", "other.txt"] {
+        store.put_artifact(&root, path, &file).unwrap();
+        assert!(to.join(path).exists());
+    }
+    let lines: Vec<String> = server.heard().into_iter().map(|call| call.line).collect();
+    let list = "GET /api/2.0/mlflow/artifacts/list?run_id=r";
+    assert_eq!(lines, [format!("{list}&path=plots"), list.to_owned()], "one look is enough");
+}
+
 #[test]
 fn what_is_signed_is_sent_as_it_was_signed() {
-    let folder = trainer_testkit::scratch();
+    let folder = scratch();
     let file = folder.path().join("a.txt");
     std::fs::write(&file, "hello").unwrap();
     let cloud = Listener::start(|_| ok(""));
