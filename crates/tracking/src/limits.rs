@@ -8,21 +8,35 @@ use regex::Regex;
 
 use crate::record::{Dataset, Record, Tag};
 
-/// Lengths in characters, as Python counts them.
-const KEY: usize = 250;
-const PARAM: usize = 6000;
-const RUN_TAG: usize = 8000;
-/// Of a version: what the oldest servers take.
+/// Lengths in characters, as Python counts them: of each the shortest of all stores. The embedded store looks at the same
+/// numbers, so that what fits here fits there.
+///
+/// The key of a tag, a parameter or a metric.
+pub const KEY: usize = 250;
+/// The value of a parameter.
+pub const PARAM: usize = 6000;
+/// The value of a tag of a run.
+pub const RUN_TAG: usize = 8000;
+/// The value of a tag of a version: what the oldest servers take.
 const VERSION_TAG: usize = 5000;
-const DESCRIPTION: usize = 5000;
-const RUN_NAME: usize = 250;
-const USER: usize = 250;
-const DATASET_NAME: usize = 500;
-const DIGEST: usize = 36;
+/// The description of a version.
+pub const DESCRIPTION: usize = 5000;
+/// The name of a run.
+pub const RUN_NAME: usize = 250;
+/// Who ran it.
+pub const USER: usize = 250;
+/// The name of a dataset or of a logged model.
+pub const NAME: usize = 500;
+/// What tells a dataset's content, and its kind of source.
+pub const DIGEST: usize = 36;
+/// What a dataset is for.
+pub const CONTEXT: usize = 500;
 const SCHEMA: usize = 1_048_575;
 const SOURCE: usize = 65_535;
 const PROFILE: usize = 16_777_215;
-const EXPERIMENT: usize = 500;
+/// The name of an experiment. Servers say 500, and their databases take 256.
+pub const EXPERIMENT: usize = 256;
+/// The name of a registered model.
 const REGISTERED: usize = 256;
 const ALIAS: usize = 255;
 
@@ -34,12 +48,19 @@ pub fn fit(record: &Record) -> (Record, Vec<String>) {
     let mut record = record.clone();
     let mut fitter = Fitter::default();
     fitter.cut(|| "name of the run".into(), &mut record.name, RUN_NAME);
+    if record.name.is_empty() {
+        record.name = "run".to_owned();
+        fitter.tell("names that were given", "the run has no name: logged as `run`".to_owned());
+    }
     fitter.cut(|| "user".into(), &mut record.user, USER);
     fitter.tags("parameter", &mut record.params, PARAM);
     fitter.tags("tag", &mut record.tags, RUN_TAG);
     // The same as the name, or the server refuses both.
     for tag in record.tags.iter_mut().filter(|tag| tag.key == "mlflow.runName") {
-        tag.value = tag.value.chars().take(RUN_NAME).collect();
+        tag.value = match tag.value.is_empty() {
+            true => record.name.clone(),
+            false => tag.value.chars().take(RUN_NAME).collect(),
+        };
     }
     fitter.keys("metric", record.metrics.iter_mut().map(|metric| &mut metric.key));
     fitter.datasets(&mut record.datasets);
@@ -53,6 +74,9 @@ pub fn fit(record: &Record) -> (Record, Vec<String>) {
     }
     for child in &mut record.children {
         fitter.cut(|| "name of a nested run".into(), &mut child.name, RUN_NAME);
+        if child.name.is_empty() {
+            child.name = "nested run".to_owned();
+        }
         fitter.tags("parameter of a nested run", &mut child.params, PARAM);
         fitter.tags("tag of a nested run", &mut child.tags, RUN_TAG);
         fitter.keys("metric of a nested run", child.metrics.iter_mut().map(|metric| &mut metric.key));
@@ -159,7 +183,7 @@ impl Fitter {
         let mut seen = HashSet::new();
         for dataset in datasets {
             let what = format!("{} data `{}`", dataset.context, dataset.name);
-            self.cut(|| format!("{what}: name"), &mut dataset.name, DATASET_NAME);
+            self.cut(|| format!("{what}: name"), &mut dataset.name, NAME);
             self.cut(|| format!("{what}: digest"), &mut dataset.digest, DIGEST);
             for (part, text, most) in [
                 ("schema", &mut dataset.schema, SCHEMA),
@@ -174,7 +198,7 @@ impl Fitter {
             }
             // The same data in two roles would keep the first role only.
             if !seen.insert((dataset.name.clone(), dataset.digest.clone())) {
-                let room = DATASET_NAME - dataset.context.chars().count().min(100) - 3;
+                let room = NAME - dataset.context.chars().count().min(100) - 3;
                 let name: String = dataset.name.chars().take(room).collect();
                 dataset.name = format!("{name} ({})", dataset.context.chars().take(100).collect::<String>());
                 seen.insert((dataset.name.clone(), dataset.digest.clone()));

@@ -10,6 +10,8 @@ use crate::store::Store;
 /// Opens the store at an address. `quick` is for a look that must not keep anybody waiting: see
 /// [`Settings::patience`].
 ///
+/// The file of an embedded store is made where there is none: a store that could not be made is no store to log to.
+///
 /// The files of an embedded store lie in `mlruns` beside its database, wherever it is opened from.
 ///
 /// # Errors
@@ -17,7 +19,7 @@ use crate::store::Store;
 pub fn open(address: &Address, settings: &Settings, quick: bool) -> Result<Box<dyn Store>, TrackingError> {
     match address {
         Address::Server(server) => Ok(Box::new(Rest::new(server, &settings.clone().patience(quick)))),
-        Address::Sqlite(database) => Ok(Box::new(Embedded::open(database, &files(database)?)?)),
+        Address::Sqlite(database) => Ok(Box::new(Embedded::open_within(database, &files(database)?, quick)?)),
         Address::Off => Err(TrackingError::Config("expected a tracking address, found none".to_owned())),
     }
 }

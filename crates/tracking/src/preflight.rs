@@ -19,7 +19,7 @@ pub struct Needs<'a> {
     pub alias: Option<&'a str>,
 }
 
-/// Finds in a few calls, before anything is trained, what would stop the run from being logged. Nothing is changed.
+/// Finds in a few calls, before anything is trained, what would stop the run from being logged. Nothing is logged.
 /// What comes back is worth a note.
 ///
 /// # Errors

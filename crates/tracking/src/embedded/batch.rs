@@ -14,7 +14,7 @@ pub fn log_params(connection: &Connection, run_id: &str, params: &[Tag]) -> Resu
     let mut insert = connection.prepare("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
     for Tag { key, value } in params {
         length::fits("the key of a parameter", key, length::KEY)?;
-        length::at_most(&format!("a value of parameter `{key}`"), value, length::VALUE)?;
+        length::at_most(&format!("a value of parameter `{key}`"), value, length::PARAM)?;
         let before: Option<String> = there.query_row([run_id, key], |row| row.get(0)).optional()?;
         match before {
             None => drop(insert.execute([key, value, run_id])?),
@@ -34,7 +34,7 @@ pub fn set_tags(connection: &Connection, run_id: &str, tags: &[Tag]) -> Result<(
     let mut insert = connection.prepare("INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
     for tag in tags {
         length::fits("the key of a tag", &tag.key, length::KEY)?;
-        length::at_most(&format!("a value of tag `{}`", tag.key), &tag.value, length::VALUE)?;
+        length::at_most(&format!("a value of tag `{}`", tag.key), &tag.value, length::RUN_TAG)?;
         insert.execute([&tag.key, &tag.value, run_id])?;
         run::rename_by_tag(connection, run_id, tag)?;
     }

@@ -46,7 +46,7 @@ fn sql(error: &rusqlite::Error, place: &str) -> TrackingError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TrackingError::Unreachable {
             place: place.to_owned(),
-            message: format!("another program has held its lock for {} s", super::PATIENCE.as_secs()),
+            message: "another program holds its lock, and has not let go of it".to_owned(),
         },
         Some(ErrorCode::DiskFull) => {
             TrackingError::Unreachable { place: place.to_owned(), message: "the disk is full".into() }

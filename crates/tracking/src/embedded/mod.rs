@@ -24,6 +24,8 @@ use failure::Failure;
 
 /// How long to wait for another program that writes.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long where nobody is to be kept waiting.
+const QUICK: Duration = Duration::from_secs(5);
 
 /// A tracking store in an SQLite file, as the official client keeps it when there is no server.
 ///
@@ -48,11 +50,17 @@ impl Embedded {
     /// left as it is; [`TrackingError::Unreachable`] when another program holds its lock;
     /// [`TrackingError::Config`] when a path cannot be used.
     pub fn open(database: &Path, artifacts: &Path) -> Result<Self, TrackingError> {
-        let place = format!("sqlite:///{}", database.display());
-        Self::opened(database, artifacts, &place).map_err(|failure| failure.at(&place))
+        Self::open_within(database, artifacts, false)
     }
 
-    fn opened(database: &Path, artifacts: &Path, place: &str) -> Result<Self, Failure> {
+    /// The same; `quick` waits less for another program that writes.
+    pub(crate) fn open_within(database: &Path, artifacts: &Path, quick: bool) -> Result<Self, TrackingError> {
+        let place = format!("sqlite:///{}", database.display());
+        let patience = if quick { QUICK } else { PATIENCE };
+        Self::opened(database, artifacts, &place, patience).map_err(|failure| failure.at(&place))
+    }
+
+    fn opened(database: &Path, artifacts: &Path, place: &str, patience: Duration) -> Result<Self, Failure> {
         let Some(artifacts) = local_files::uri(artifacts) else {
             let found = artifacts.display();
             return Err(Failure::Config(format!(
@@ -65,7 +73,7 @@ impl Embedded {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(patience)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         // One transaction around looking and making: of two programs that find no tables, the second waits here.
         connection.execute_batch("BEGIN IMMEDIATE")?;

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::failure::Failure;
 use super::{length, model, now_ms};
+use crate::limits::{alias_problem, registered_name_problem};
 use crate::record::Tag;
 use crate::store::{ArtifactRoot, Entity, NewVersion, RegisteredModel, Version};
 
@@ -29,11 +30,8 @@ pub fn create(connection: &Connection, name: &str) -> Result<(), Failure> {
     if read(connection, name)?.is_some() {
         return Ok(());
     }
-    length::fits("a name for the registered model", name, length::MODEL)?;
-    if name.contains(['/', ':']) {
-        return Err(Failure::Config(format!(
-            "expected a name for the registered model without `/` and `:`, found `{name}`"
-        )));
+    if let Some(problem) = registered_name_problem(name) {
+        return Err(Failure::Config(problem));
     }
     connection.execute(
         "INSERT INTO registered_models (name, creation_time, last_updated_time, description) VALUES (?1, ?2, ?2, '')",
@@ -131,7 +129,9 @@ pub fn behind_alias(connection: &Connection, name: &str, alias: &str) -> Result<
 
 pub fn set_alias(connection: &Connection, name: &str, alias: &str, version: u64) -> Result<(), Failure> {
     existing(connection, name, version)?;
-    length::fits("an alias", alias, length::ALIAS)?;
+    if let Some(problem) = alias_problem(alias) {
+        return Err(Failure::Config(problem));
+    }
     connection.execute(
         "INSERT OR REPLACE INTO registered_model_aliases (alias, version, name) VALUES (?1, ?2, ?3)",
         (alias, version, name),

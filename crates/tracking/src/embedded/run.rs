@@ -10,7 +10,7 @@ use crate::store::{ArtifactRoot, Entity, NewRun, Run, RunInfo};
 const NAME_TAG: &str = "mlflow.runName";
 
 pub fn create(connection: &Connection, run: &NewRun<'_>) -> Result<RunInfo, Failure> {
-    length::fits("a name for the run", run.name, length::RUN)?;
+    length::fits("a name for the run", run.name, length::RUN_NAME)?;
     length::at_most("the user of the run", run.user, length::USER)?;
     if let Some(other) = run.tags.iter().find(|tag| tag.key == NAME_TAG && tag.value != run.name) {
         let (name, tag) = (run.name, &other.value);
@@ -79,7 +79,7 @@ pub fn end(connection: &Connection, id: &str, status: RunStatus, end_ms: i64) ->
 /// A run's name follows its tag, as it does in MLflow.
 pub fn rename_by_tag(connection: &Connection, id: &str, tag: &Tag) -> Result<(), Failure> {
     if tag.key == NAME_TAG {
-        length::fits("a name for the run", &tag.value, length::RUN)?;
+        length::fits("a name for the run", &tag.value, length::RUN_NAME)?;
         connection.execute("UPDATE runs SET name = ?1 WHERE run_uuid = ?2", (&tag.value, id))?;
     }
     Ok(())

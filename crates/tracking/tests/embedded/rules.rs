@@ -2,10 +2,11 @@
 
 use trainer_testkit::scratch;
 use trainer_tracking::{
-    Metric, NewModel, NewRun, NewVersion, Registry, RunStatus, Store, Tag, Tracking, TrackingError,
+    Experiment, Metric, Needs, NewModel, NewRun, NewVersion, Registry, RunStatus, Store, Tag, Tracking, TrackingError,
+    preflight, publish,
 };
 
-use crate::sample::{Place, START_MS, begin, dataset, metric};
+use crate::sample::{Place, START_MS, begin, dataset, metric, record};
 
 fn with_store(test: impl FnOnce(&mut trainer_tracking::Embedded, &Place)) {
     let dir = scratch();
@@ -87,13 +88,36 @@ fn texts_are_refused_where_they_would_be_cut() {
         let (experiment, run) = begin(store, &long(256), "a");
         let new = NewRun { experiment_id: &experiment, name: &long(251), user: "", start_ms: 0, tags: &[] };
         says(store.create_run(&new), "a name for the run");
-        let param = [Tag::new("p", long(8000))];
+        let param = [Tag::new("p", long(6000))];
         store.log_batch(&run, &param, &[], &[], None, &[]).unwrap();
-        says(store.log_batch(&run, &[Tag::new("q", long(8001))], &[], &[], None, &[]), "a value of parameter `q`");
+        says(store.log_batch(&run, &[Tag::new("q", long(6001))], &[], &[], None, &[]), "a value of parameter `q`");
         says(store.log_batch(&run, &[], &[], &[Tag::new(long(251), "")], None, &[]), "the key of a tag");
         says(store.log_batch(&run, &[], &[metric(&long(251), 0.0, 0)], &[], None, &[]), "the key of a metric");
         says(store.log_inputs(&run, &[dataset("training", &long(37))]), "the digest of a dataset");
         says(store.create_registered_model("a/b"), "without `/` and `:`");
+        says(store.create_registered_model(""), "without `/` and `:`");
+    });
+}
+
+#[test]
+fn what_passes_the_look_before_is_taken() {
+    with_store(|store, _| {
+        let longest = |length: usize| Experiment::Name("ä".repeat(length));
+        for (name, length) in [("", 256), ("ü", 1)] {
+            let folder = scratch();
+            let mut record = record(folder.path(), name);
+            record.name = name.repeat(300);
+            record.tags.push(Tag::new("mlflow.runName", name.repeat(300)));
+            record.experiment = longest(length);
+            let needs = Needs { experiment: &record.experiment, resume: None, model: None, alias: None };
+            preflight(store, None, &needs).unwrap();
+            let published = publish(&record, folder.path(), store, None, &mut |_| {}).unwrap();
+            assert_eq!((published.missing, published.differences), (vec![], vec![]));
+            let found = store.run(&published.run_id).unwrap().unwrap().info.name;
+            assert_eq!(found, if name.is_empty() { "run".to_owned() } else { name.repeat(250) });
+        }
+        let needs = Needs { experiment: &longest(257), resume: None, model: None, alias: None };
+        says(preflight(store, None, &needs), "expected an experiment's name of 1 to 256 characters, found 257");
     });
 }
 
@@ -174,6 +198,7 @@ fn versions_are_numbered_and_aliases_move() {
         assert_eq!(store.alias("m", "champion").unwrap().unwrap().version, 3);
         assert_eq!(store.registered_model("m").unwrap().unwrap().aliases, [("champion".to_owned(), 3)]);
         assert_eq!(store.alias("m", "none").unwrap(), None);
+        says(store.set_alias("m", "latest", 1), "expected an alias of letters");
         says(store.set_alias("m", "champion", 9), "expected version 9 of registered model `m`, found none");
         says(
             store.create_version(&NewVersion { name: "none", ..of_files.clone() }),
