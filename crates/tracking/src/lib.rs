@@ -35,7 +35,7 @@ pub use record::{
 };
 pub use rest::Rest;
 pub use retry::Retry;
-pub use settings::Settings;
+pub use settings::{Settings, Waiting};
 pub use store::{
     ArtifactRoot, Entity, ExperimentInfo, Listed, ModelInfo, NewModel, NewRun, NewVersion, RegisteredModel, Registry,
     Run, RunInfo, Store, Tracking, Version,

@@ -1,3 +1,5 @@
+use std::fmt;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +24,36 @@ pub struct Settings {
     pub timeout: Duration,
     /// What happens then.
     pub retry: Retry,
+    /// Who is told of a wait before the next try.
+    pub waiting: Waiting,
+}
+
+/// Told of each wait, with what failed and how long it takes, and asked now and then whether it is to go on.
+#[derive(Clone, Copy)]
+pub struct Waiting {
+    /// A wait begins.
+    pub begins: fn(&str),
+    /// `Break` ends the wait, and the call.
+    pub goes_on: fn() -> ControlFlow<()>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { begins: |_| {}, goes_on: || ControlFlow::Continue(()) }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Waiting")
+    }
+}
+
+/// Settings are compared by what they say to a server.
+impl PartialEq for Waiting {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Default for Settings {
@@ -34,6 +66,7 @@ impl Default for Settings {
             workspace: None,
             timeout: Duration::from_secs(120),
             retry: Retry::default(),
+            waiting: Waiting::default(),
         }
     }
 }
@@ -52,18 +85,24 @@ impl Settings {
         if variables.flag("MLFLOW_TRACKING_AWS_SIGV4")? == Some(true) {
             return Err(unsupported("MLFLOW_TRACKING_AWS_SIGV4", "signing requests for AWS is"));
         }
-        let path = |name| variables.text(name).map(PathBuf::from);
+        let path = |name: &str| match variables.text(name).map(PathBuf::from) {
+            Some(path) if !path.is_file() => {
+                Err(TrackingError::Config(format!("{name}: expected a file, found none at `{}`", path.display())))
+            }
+            path => Ok(path),
+        };
         let default = Self::default();
         let read = Self {
             credentials: Credentials::of(|name| variables.text(name))?,
             insecure_tls: variables.flag("MLFLOW_TRACKING_INSECURE_TLS")?.unwrap_or(false),
-            server_certificates: path("MLFLOW_TRACKING_SERVER_CERT_PATH"),
-            client_certificate: path("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
+            server_certificates: path("MLFLOW_TRACKING_SERVER_CERT_PATH")?,
+            client_certificate: path("MLFLOW_TRACKING_CLIENT_CERT_PATH")?,
             workspace: variables.text("MLFLOW_WORKSPACE"),
             timeout: variables
                 .number("MLFLOW_HTTP_REQUEST_TIMEOUT", 0.001)?
                 .map_or(default.timeout, Duration::from_secs_f64),
             retry: retry(&variables, default.retry)?,
+            waiting: default.waiting,
         };
         if read.insecure_tls && read.server_certificates.is_some() {
             return Err(TrackingError::Config(
@@ -162,7 +201,7 @@ mod tests {
         let settings = of(&[
             ("MLFLOW_TRACKING_TOKEN", "t0ken"),
             ("MLFLOW_TRACKING_INSECURE_TLS", "True"),
-            ("MLFLOW_TRACKING_CLIENT_CERT_PATH", "me.pem"),
+            ("MLFLOW_TRACKING_CLIENT_CERT_PATH", "Cargo.toml"),
             ("MLFLOW_WORKSPACE", "team"),
             ("MLFLOW_HTTP_REQUEST_TIMEOUT", "7"),
             ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
@@ -172,7 +211,7 @@ mod tests {
         ])
         .unwrap();
         assert!(settings.insecure_tls && !format!("{settings:?}").contains("t0ken"), "{settings:?}");
-        assert_eq!(settings.client_certificate, Some(PathBuf::from("me.pem")));
+        assert_eq!(settings.client_certificate, Some(PathBuf::from("Cargo.toml")));
         assert_eq!(settings.workspace.as_deref(), Some("team"));
         assert_eq!(settings.timeout, Duration::from_secs(7));
         let limit = Retry::default().limit;
@@ -190,6 +229,7 @@ mod tests {
             ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "-1", "expected a whole number from 0, found `-1`"),
             ("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "NaN", "expected a number from 0, found `NaN`"),
             ("MLFLOW_TRACKING_INSECURE_TLS", "yes", "expected true or false, found `yes`"),
+            ("MLFLOW_TRACKING_SERVER_CERT_PATH", "no.pem", "expected a file, found none at `no.pem`"),
         ];
         for (name, value, expected) in cases {
             assert_eq!(of(&[(name, value)]).unwrap_err().to_string(), format!("{name}: {expected}"));
@@ -203,7 +243,7 @@ mod tests {
             assert!(message.starts_with(name) && message.contains("not supported"), "{message}");
         }
         assert!(of(&[("MLFLOW_TRACKING_AWS_SIGV4", "false")]).is_ok());
-        let both = [("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "ca.pem")];
+        let both = [("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "Cargo.toml")];
         assert!(of(&both).unwrap_err().to_string().contains("found both"));
     }
 }

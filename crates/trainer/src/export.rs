@@ -91,7 +91,8 @@ pub fn export(saved: &SavedRun, run: &Path, output: &Path, verify: Option<&Verif
     fs::rename(&aside.0, &absolute)?;
     let mut files: Vec<String> = directory.files.into_iter().map(|(name, _)| name).collect();
     files.sort_unstable();
-    Ok(Exported { files, notes: directory.notes, verification })
+    let notes = [directory.notes, directory.renamed].concat();
+    Ok(Exported { files, notes, verification })
 }
 
 fn must_be_empty(output: &Path) -> anyhow::Result<()> {
@@ -117,7 +118,7 @@ fn no_onnx_form(error: FeatureError) -> anyhow::Error {
 }
 
 /// An id without which MLflow opens no model: of the model's hash, so that the same model is the same directory.
-fn with_uuid(mlmodel: Json, hash: &str) -> Json {
+pub fn with_uuid(mlmodel: Json, hash: &str) -> Json {
     let mut mlmodel = mlmodel;
     let uuid: String = hash.chars().take(32).collect();
     mlmodel.as_object_mut().expect("an object").insert("model_uuid".to_owned(), json!(uuid));

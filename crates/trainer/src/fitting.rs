@@ -6,16 +6,18 @@ use serde_json::Value as Json;
 use trainer_data::Warning;
 use trainer_features::FeatureError;
 use trainer_kernels::Device;
-use trainer_tracking::{Artifact, Record};
+use trainer_tracking::{Artifact, Record, mlmodel_yaml};
 
+use crate::checksums;
 use crate::config::{Config, Loaded};
 use crate::evaluation::evaluation_json;
 use crate::exit::Failure;
 use crate::expectations;
+use crate::export::with_uuid;
 use crate::input::Inputs;
 use crate::interrupt;
 use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice, hex_sha256};
-use crate::model_directory::ModelDirectory;
+use crate::model_directory::{self, ModelDirectory};
 use crate::predictions::predictions;
 use crate::progress::{Progress, Stage};
 use crate::report::plots::plots;
@@ -111,9 +113,10 @@ pub fn fit(
     folder.add(file::LOCK, pretty(&lock)?)?;
     interrupt::check()?;
 
+    let is_served_alike = directory.as_ref().is_some_and(|directory| directory.notes.is_empty());
     // Everything that is there now is the run's; what follows is the model's, and the record itself.
     let files = folder.files()?.into_iter().filter(|name| name != file::MODEL).collect();
-    let model = directory.map(|directory| write_model_directory(&mut folder, directory)).transpose()?;
+    let model = directory.map(|directory| write_model_directory(&mut folder, directory, &model_hash)).transpose()?;
     let record = record_of(Recorded {
         loaded,
         outcome: &outcome,
@@ -122,19 +125,27 @@ pub fn fit(
         experiment: asked.wanted.experiment,
         resume: asked.wanted.resume,
         context: asked.wanted.context,
+        is_served_alike,
         compared_to,
         folder_name: &run_name,
         started,
-        seconds: progress.seconds().into_iter().map(|(stage, seconds)| (stage.name(), seconds)).collect(),
+        seconds: spent(progress),
         system: asked.sampler.map(Sampler::finish).unwrap_or_default(),
         ended: jiff::Timestamp::now(),
         files,
         model,
     });
     folder.add(file::TRACKING, pretty(&record)?)?;
+    checksums::write(&mut folder)?;
     interrupt::check()?;
     let run_dir = folder.commit(&model_hash)?;
     Ok(Finished { run_dir, record, model_hash, outcome })
+}
+
+/// Seconds of the stages that are done.
+fn spent(progress: &Progress) -> Vec<(&'static str, f64)> {
+    let done = progress.seconds().into_iter().filter(|(stage, _)| *stage != Stage::Log);
+    done.map(|(stage, seconds)| (stage.name(), seconds)).collect()
 }
 
 /// What others load the model from. A plan that ONNX cannot express is a counted warning: the run is complete without.
@@ -145,18 +156,31 @@ fn model_directory(
 ) -> anyhow::Result<Option<ModelDirectory>> {
     let made = ModelDirectory::new(&outcome.model, &outcome.plan, &outcome.judged_table, created, model_hash);
     let (code, messages, directory) = match made {
-        Ok(directory) => ("onnx_levels", directory.notes.clone(), Some(directory)),
+        Ok(directory) => {
+            let pending =
+                "others who load the model get another answer there, so it waits for approval and no alias moves";
+            ("onnx_differs", directory.notes.iter().map(|note| format!("{note}; {pending}")).collect(), Some(directory))
+        }
         Err(FeatureError::Onnx(why)) => {
             ("no_onnx", vec![format!("{why}: the model is neither exported nor registered")], None)
         }
         Err(error) => return Err(error.into()),
     };
     outcome.warnings.extend(messages.into_iter().map(|message| Warning::of_table(code, 1, message)));
+    let renamed = directory.iter().flat_map(|directory| directory.renamed.clone());
+    outcome.warnings.extend(renamed.map(|message| Warning::of_table("onnx_output", 1, message)));
     Ok(directory)
 }
 
 /// Writes the model directory; its `MLmodel` as it is to be logged, and its files with where they are to go.
-fn write_model_directory(folder: &mut RunFolder, directory: ModelDirectory) -> anyhow::Result<(Json, Vec<Artifact>)> {
+fn write_model_directory(
+    folder: &mut RunFolder,
+    directory: ModelDirectory,
+    model_hash: &str,
+) -> anyhow::Result<(Json, Vec<Artifact>)> {
+    // What is logged gets an `MLmodel` with the ids of the place where it is put; this one is for who loads the folder.
+    let mlmodel = mlmodel_yaml(&with_uuid(directory.mlmodel.clone(), model_hash));
+    folder.add(&format!("{}/{}", file::MODEL_DIRECTORY, model_directory::file::MLMODEL), mlmodel)?;
     let own = [file::MODEL, file::PLAN, file::LOCK].map(|name| Artifact { file: name.into(), path: name.into() });
     let mut files = Vec::from(own);
     for (name, bytes) in directory.files {

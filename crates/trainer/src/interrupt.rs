@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -14,6 +14,14 @@ use crate::exit::Exit;
 
 /// How long the program may take to end by itself; then it is ended. Kubernetes and spot instances allow 30 s.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is said when the program ends at once all the same.
+static LAST_WORDS: Mutex<Option<String>> = Mutex::new(None);
+
+/// Sets what somebody must know who finds that the program was ended before its end.
+pub fn last_words(text: String) {
+    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+}
 
 /// The signal that asked for the end, 0 before.
 static ASKED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
@@ -68,6 +76,9 @@ fn watch(mut woken: UnixStream, patience: Duration) {
         crate::console::say(&format!("{name}: ending; again ends at once"));
         std::thread::sleep(patience);
         crate::console::say(&format!("not ended within {} s: ending at once", patience.as_secs()));
+        if let Some(text) = LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            crate::console::say(text);
+        }
         std::process::exit(stopped().map_or(Exit::Bug, Stopped::exit) as i32);
     }
 }

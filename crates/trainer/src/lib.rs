@@ -1,6 +1,7 @@
 //! The `trainer` program: config, commands, run folder, exit codes.
 
 pub mod bug;
+pub mod checksums;
 pub mod command;
 pub mod config;
 pub mod console;

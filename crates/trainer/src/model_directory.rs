@@ -20,11 +20,12 @@ const MLFLOW_VERSION: &str = "3.18.0";
 const PYTHON_VERSION: &str = "3.11.7";
 /// The first that reads the graph's version.
 const ONNX_VERSION: &str = "1.16.0";
-const REQUIREMENTS: [&str; 5] = ["mlflow>=2.20,<4", "numpy", "pandas", "onnx>=1.16", "onnxruntime>=1.18"];
+/// The onnxruntime is the oldest that is tested.
+const REQUIREMENTS: [&str; 5] = ["mlflow>=2.20,<4", "numpy", "pandas", "onnx>=1.16", "onnxruntime>=1.20"];
 /// Rows of the input example.
 const EXAMPLE_ROWS: usize = 5;
 /// What protocol buffers, and so every reader of ONNX, take.
-const MAX_BYTES: usize = i32::MAX as usize;
+const MAX_BYTES: u64 = i32::MAX as u64;
 
 /// Names of the files of a model directory, but for those that a run folder has too.
 pub mod file {
@@ -48,6 +49,8 @@ pub struct ModelDirectory {
     pub files: Vec<(String, Vec<u8>)>,
     /// What those who use the model must know.
     pub notes: Vec<String>,
+    /// Outputs that are not called as usual.
+    pub renamed: Vec<String>,
     /// The names of the outputs.
     pub outputs: trainer_models::OnnxOutputs,
 }
@@ -65,6 +68,8 @@ impl ModelDirectory {
         created: Timestamp,
         model_hash: &str,
     ) -> Result<Self, FeatureError> {
+        // Before it is made: a forest that is too large would take many times its own memory.
+        must_fit(model.least_onnx_bytes(), "at least ")?;
         let version = env!("CARGO_PKG_VERSION");
         let mut graph = Graph::new(plan.inputs().iter().map(|input| input.name.as_str()));
         graph.metadata("trainer_version", version);
@@ -72,11 +77,7 @@ impl ModelDirectory {
         let prepared = plan.to_onnx(&mut graph)?;
         let outputs = model.to_onnx(&mut graph, &prepared.matrix);
         let onnx = graph.to_bytes(version);
-        if onnx.len() > MAX_BYTES {
-            let message = format!("expected an ONNX model of at most 2 GiB, found {} bytes", onnx.len());
-            let fault = Fault::new("not_in_onnx", message).hint("fewer trees, or a lower model.params.max_depth");
-            return Err(FeatureError::Onnx(Box::new(fault)));
-        }
+        must_fit(onnx.len() as u64, "")?;
         let example = input_example(plan.inputs(), example);
         let requirements: String = REQUIREMENTS.iter().map(|line| format!("{line}\n")).collect();
         let files: Vec<(String, Vec<u8>)> = vec![
@@ -106,8 +107,24 @@ impl ModelDirectory {
             },
             "utc_time_created": created.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.6f").to_string(),
         });
-        Ok(Self { mlmodel, files, notes: prepared.notes, outputs })
+        let mut renamed = Vec::new();
+        for (usual, name) in [("label", &outputs.label), ("probabilities", &outputs.probabilities)] {
+            if usual != name {
+                renamed.push(format!("the output `{usual}` is called `{name}`, since a column is called `{usual}`"));
+            }
+        }
+        Ok(Self { mlmodel, files, notes: prepared.notes, renamed, outputs })
     }
+}
+
+/// Refuses a model that nothing could read; `least` says that the number of bytes is an estimate.
+fn must_fit(bytes: u64, least: &str) -> Result<(), FeatureError> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!("expected an ONNX model of at most 2 GiB, found {least}{bytes} bytes");
+    let fault = Fault::new("not_in_onnx", message).hint("fewer trees, or a lower model.params.max_depth");
+    Err(FeatureError::Onnx(Box::new(fault)))
 }
 
 fn flavors() -> Json {

@@ -1,6 +1,6 @@
 """Runs a model directory's ONNX model on rows and compares what it says with what the native model said.
 
-usage: onnx_check.py FOLDER...      prints one JSON object a folder
+usage: onnx_check.py LIMIT FOLDER...      prints one JSON object a folder; LIMIT is how far probabilities may be apart
 A folder holds rows.json (names, types and files of the columns, names of the outputs, labels of the classes), the
 columns, model.onnx, and the native answers. Needs numpy and onnxruntime, and nothing else.
 """
@@ -8,8 +8,6 @@ columns, model.onnx, and the native answers. Needs numpy and onnxruntime, and no
 import json
 import os
 import sys
-
-LIMIT = 1e-6
 
 
 def inputs_of(folder, rows):
@@ -50,7 +48,7 @@ def open_model(folder):
     return onnxruntime.InferenceSession(path, sess_options=options, providers=["CPUExecutionProvider"])
 
 
-def compare(found, expected):
+def compare(found, expected, limit):
     """(largest difference, rows whose label differs, first row that is not as it should be)"""
     import numpy as np
 
@@ -60,13 +58,13 @@ def compare(found, expected):
     apart = np.abs(probabilities.astype(np.float64) - native)
     apart = np.where(np.isnan(apart), np.inf, apart).max(axis=1) if len(native) else np.zeros(0)
     other = labels.astype(object) != native_labels
-    odd = np.flatnonzero((apart > LIMIT) | other)
+    odd = np.flatnonzero((apart > limit) | other)
     # JSON has no infinity: a difference that is no number is the largest there is.
     largest = min(float(apart.max()), sys.float_info.max) if len(native) else 0.0
     return largest, int(other.sum()), int(odd[0]) if len(odd) else None
 
 
-def check(folder):
+def check(folder, limit):
     import numpy as np
     import onnxruntime
 
@@ -74,7 +72,7 @@ def check(folder):
         rows = json.load(file)
     expected = expected_of(folder, rows)
     found = open_model(folder).run([rows["label"], rows["probabilities"]], inputs_of(folder, rows))
-    largest, other, first = compare(found, expected)
+    largest, other, first = compare(found, expected, limit)
     answer = {"rows": len(expected[0]), "largest_difference": largest, "different_labels": other, "first": first}
     answer["onnxruntime"] = onnxruntime.__version__
     if first is not None:
@@ -86,7 +84,7 @@ def check(folder):
     return answer
 
 
-def main(folders):
+def main(limit, folders):
     try:
         import numpy  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -95,8 +93,8 @@ def main(folders):
         print(f"missing module: {error.name}", file=sys.stderr)
         raise SystemExit(97) from None
     for folder in folders:
-        print(json.dumps(check(folder), allow_nan=False))
+        print(json.dumps(check(folder, limit), allow_nan=False))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(float(sys.argv[1]), sys.argv[2:])

@@ -1,8 +1,11 @@
 //! The ONNX model beside the native one, on the same rows, in a Python that has onnxruntime.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use ndarray::Array2;
@@ -17,6 +20,10 @@ use crate::model_directory::{ModelDirectory, file, is_text, numbers};
 
 /// Probabilities may be so far apart.
 pub const LIMIT: f64 = 1e-6;
+/// The script may take so long: a model near the limit of ONNX loads in a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 /// What the script ends with when a module is not there.
 const MISSING_MODULE: i32 = 97;
 const SCRIPT: &str = include_str!("onnx_check.py");
@@ -125,30 +132,117 @@ fn label(label: &Label) -> Json {
 /// Compares what lies in each folder; one answer for each.
 ///
 /// # Errors
-/// No such Python, one without onnxruntime (exit 2), or a model that onnxruntime does not run (exit 3).
+/// No such Python, one without onnxruntime (exit 2), or a model that onnxruntime does not run, or not in ten minutes
+/// (exit 3).
 pub fn compare(python: &Path, folders: &[PathBuf]) -> anyhow::Result<Vec<Comparison>> {
+    compare_within(PATIENCE, python, folders)
+}
+
+fn compare_within(patience: Duration, python: &Path, folders: &[PathBuf]) -> anyhow::Result<Vec<Comparison>> {
     let mut command = Command::new(python);
-    command.arg("-c").arg(SCRIPT).args(folders).stdin(Stdio::null());
-    let output = command.output().map_err(|error| {
+    command.arg("-c").arg(SCRIPT).arg(LIMIT.to_string()).args(folders);
+    let said = run(command, patience).map_err(|error| {
         let message = format!("cannot start `{}` to check the ONNX model: {error}", python.display());
         Failure::usage(format!("{message}\n  hint: name a Python with --python"))
     })?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
+    let Some(Said { status, told, complaint }) = said else {
+        let seconds = patience.as_secs();
+        let message = format!("expected an answer of onnxruntime within {seconds} s, found none: it was stopped");
+        return Err(Failure::data(format!("{message}\n  hint: name fewer rows with --input")).into());
+    };
+    match status.code() {
         Some(0) => {}
         Some(MISSING_MODULE) => {
-            let module = said.trim().rsplit(' ').next().unwrap_or("onnxruntime").to_owned();
+            let module = complaint.trim().rsplit(' ').next().unwrap_or("onnxruntime").to_owned();
             let message = format!("`{}` has no module `{module}`, which checks the ONNX model", python.display());
             let hint = "pip install onnxruntime, or name another Python with --python";
             return Err(Failure::usage(format!("{message}\n  hint: {hint}")).into());
         }
         _ => {
-            let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+            let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
             return Err(Failure::new(Exit::Data, format!("onnxruntime does not run the model: {last}")).into());
         }
     }
-    let told = String::from_utf8_lossy(&output.stdout);
     let answers: Vec<Comparison> = told.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     anyhow::ensure!(answers.len() == folders.len(), "expected {} answers, found {told}", folders.len());
     Ok(answers)
+}
+
+/// How a program ended.
+struct Said {
+    status: ExitStatus,
+    told: String,
+    complaint: String,
+}
+
+/// Runs a program to its end, or kills it: none then.
+fn run(mut command: Command, patience: Duration) -> io::Result<Option<Said>> {
+    let end = Instant::now() + patience;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // Both are read while it runs, or it would wait for room.
+    let told = read(child.stdout.take().expect("piped"));
+    let complaint = read(child.stderr.take().expect("piped"));
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() < end => thread::sleep(LOOK),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+        }
+    };
+    // What it started may hold the pipes open after it.
+    let rest = |text: mpsc::Receiver<String>| text.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
+    Ok(rest(told).zip(rest(complaint)).map(|(told, complaint)| Said { status, told, complaint }))
+}
+
+/// All that comes out of a pipe, once it is closed.
+fn read(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before an error is what was said; nobody listens any more after the time is up.
+        let _ = pipe.read_to_end(&mut bytes);
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receive
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::exit::exit_of;
+
+    /// What is found with this script in place of a Python.
+    fn with(script: &str, patience: Duration) -> anyhow::Result<Vec<Comparison>> {
+        let folder = tempfile::tempdir().unwrap();
+        let python = folder.path().join("python");
+        fs::write(&python, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
+        compare_within(patience, &python, &[folder.path().to_owned()])
+    }
+
+    #[test]
+    fn a_python_that_does_not_end_is_stopped() {
+        let started = Instant::now();
+        let error = with("sleep 5 & sleep 5", Duration::from_millis(300)).unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(4));
+        assert!(error.to_string().contains("it was stopped"), "{error}");
+        assert_eq!(exit_of(&error), Exit::Data);
+        // Not the program itself, but what it left behind.
+        assert!(with("sleep 5 &", Duration::from_millis(300)).is_err());
+    }
+
+    #[test]
+    fn the_script_is_told_the_limit() {
+        let answer = r#"{\"onnxruntime\":\"$3\",\"rows\":1,\"largest_difference\":0,\"different_labels\":0}"#;
+        // More than a pipe holds.
+        let complaints = "head -c 300000 /dev/zero >&2";
+        let found = with(&format!("{complaints}; echo \"{answer}\""), Duration::from_secs(60)).unwrap();
+        assert_eq!(found[0].onnxruntime.parse(), Ok(LIMIT));
+    }
 }

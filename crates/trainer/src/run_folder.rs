@@ -75,10 +75,13 @@ impl RunFolder {
         Ok(files)
     }
 
-    /// The name that it is to have, unless that is taken.
+    /// The name that it is to have: one that is not taken yet.
     pub fn final_name(&self, hash: &str) -> String {
         let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        format!("{}-{short}", self.name)
+        let name = format!("{}-{short}", self.name);
+        let taken = |name: &String| self.parent.join(name).symlink_metadata().is_ok();
+        let numbered = (2..).map(|number: u32| format!("{name}-{number}"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| !taken(name)).expect("an endless row of names")
     }
 
     /// Makes everything durable and gives the folder its final name, `<time>-<project>-<hash>`; one that is taken is
@@ -88,11 +91,7 @@ impl RunFolder {
     /// With the path: when something cannot be made durable or renamed; the folder is then removed.
     pub fn commit(mut self, hash: &str) -> io::Result<PathBuf> {
         sync(&self.path)?;
-        let name = self.final_name(hash);
-        let taken = |path: &PathBuf| path.symlink_metadata().is_ok();
-        let numbered = (2..).map(|number: u32| self.parent.join(format!("{name}-{number}")));
-        let target = std::iter::once(self.parent.join(&name)).chain(numbered).find(|path| !taken(path));
-        let target = target.expect("an endless row of names");
+        let target = self.parent.join(self.final_name(hash));
         fs::rename(&self.path, &target)?;
         self.committed = true;
         fs::File::open(&self.parent)?.sync_all()?;

@@ -45,6 +45,8 @@ pub mod file {
     pub const MODEL_DIRECTORY: &str = "model";
     /// What a tracking store is told.
     pub const TRACKING: &str = "tracking.json";
+    /// Sums of all files, as they were when the folder was complete.
+    pub const CHECKSUMS: &str = "SHA256SUMS";
     /// The report for people.
     pub const REPORT: &str = "report.html";
 }

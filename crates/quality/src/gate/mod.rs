@@ -69,12 +69,22 @@ pub struct Verdict {
     pub value: Option<f64>,
     /// `>=` or `<=`.
     pub comparison: String,
-    /// The bound.
-    pub threshold: f64,
+    /// The bound; `None` when it is not known, and nothing reaches it.
+    pub threshold: Option<f64>,
     /// Whether the number is defined and within the bound.
     pub passed: bool,
     /// The verdict in words.
     pub reason: String,
+}
+
+impl Verdict {
+    /// What was asked for: `>= 0.85`, or why that cannot be said.
+    pub fn needs(&self) -> String {
+        match self.threshold {
+            Some(threshold) => format!("{} {threshold}", self.comparison),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 impl Gate {
@@ -187,7 +197,7 @@ impl Side {
             on: on.to_owned(),
             value: None,
             comparison: comparison.to_owned(),
-            threshold,
+            threshold: defined(threshold),
             passed: false,
             reason: String::new(),
         }

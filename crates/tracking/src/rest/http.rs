@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,12 @@ pub struct Http {
 /// A server may close an idle connection after five seconds, and what is sent at that moment is lost.
 const IDLE: Duration = Duration::from_secs(3);
 
+/// How often somebody who waits is asked whether to go on.
+const STEP: Duration = Duration::from_millis(200);
+
+/// A connection on which nothing of what is sent arrives for so long is dead, however much is left to send.
+const STALLED: Duration = Duration::from_secs(60);
+
 /// Slower than this, in bytes a second, is as good as not at all.
 const SLOWEST: u64 = 128 * 1024;
 
@@ -98,9 +105,28 @@ impl Http {
                 };
                 return Err(TrackingError::Unreachable { place: place(&call.url), message });
             };
-            std::thread::sleep(wait);
+            if self.wait(&call.url, &message, wait, retries).is_break() {
+                let message = format!("{message}; ended while waiting to try again");
+                return Err(TrackingError::Unreachable { place: place(&call.url), message });
+            }
             retries += 1;
         }
+    }
+
+    fn wait(&self, url: &Url, message: &str, wait: Duration, retries: u32) -> ControlFlow<()> {
+        let waiting = self.settings.waiting;
+        // A wait that nobody notices is not told.
+        if wait >= STEP {
+            let (next, of) = (retries + 2, self.settings.retry.max_retries + 1);
+            let seconds = wait.as_secs_f64();
+            (waiting.begins)(&format!("{}: {message}: try {next} of {of} in {seconds:.0} s", place(url)));
+        }
+        let end = Instant::now() + wait;
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            (waiting.goes_on)()?;
+            std::thread::sleep(left.min(STEP));
+        }
+        (waiting.goes_on)()
     }
 
     /// The outer error is one that no other try would mend.
@@ -176,6 +202,10 @@ fn build(settings: &Settings, loopback: bool) -> Result<Client, TrackingError> {
         .pool_idle_timeout(IDLE)
         .connect_timeout(settings.timeout.min(Duration::from_secs(10)))
         .danger_accept_invalid_certs(settings.insecure_tls);
+    #[cfg(target_os = "linux")]
+    {
+        builder = builder.tcp_user_timeout(settings.timeout.min(STALLED));
+    }
     if loopback {
         builder = builder.no_proxy();
     }

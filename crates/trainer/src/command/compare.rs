@@ -58,10 +58,11 @@ pub fn run(args: &CompareArgs, _common: &Common) -> anyhow::Result<Exit> {
         Form::Text => {
             let absent = || "-".to_owned();
             let number = |value: &Option<f64>| value.map_or_else(absent, |value| format!("{value:.4}"));
-            let params = params.iter().map(|(name, a, b)| {
-                vec![name.clone(), a.clone().unwrap_or_else(absent), b.clone().unwrap_or_else(absent)]
-            });
-            let metrics = metrics.iter().map(|(name, a, b)| {
+            let cell = |value: &Option<String>| value.as_ref().map_or_else(absent, |value| shortened(value));
+            // The learner's parameters stand under their own names too.
+            let own = params.iter().filter(|(name, ..)| !name.starts_with("model.params."));
+            let params = own.map(|(name, a, b)| vec![name.clone(), cell(a), cell(b)]);
+            let metrics = metrics.iter().filter(|(_, a, b)| a != b).map(|(name, a, b)| {
                 let difference = a.zip(*b).map_or_else(absent, |(a, b)| format!("{:+.4}", b - a));
                 vec![name.clone(), number(a), number(b), difference]
             });
@@ -103,6 +104,15 @@ fn side(run: &str, args: &CompareArgs) -> anyhow::Result<Side> {
         params: found.params.into_iter().map(|tag| (tag.key, tag.value)).collect(),
         metrics: found.metrics.into_iter().map(|metric| (metric.key, metric.value)).collect(),
     })
+}
+
+/// What a terminal has room for.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 48;
+    match text.chars().count() {
+        length if length > MOST => text.chars().take(MOST - 1).chain(['…']).collect(),
+        _ => text.to_owned(),
+    }
 }
 
 /// Values under the same name, by name.

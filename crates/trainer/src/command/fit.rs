@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value as Json, json};
 use trainer_kernels::Device;
@@ -18,7 +17,7 @@ use crate::progress::{Face, Progress, Stage};
 use crate::run::Outcome;
 use crate::run_folder::RunFolder;
 use crate::tracking::system_metrics::Sampler;
-use crate::tracking::{Destination, Logged, Wanted, environment, told};
+use crate::tracking::{Destination, Logged, Wanted, again, environment, told};
 use crate::{console, interrupt, text_table};
 
 /// Arguments of `trainer fit`.
@@ -46,17 +45,24 @@ pub fn run(args: &FitArgs, common: &Common) -> anyhow::Result<Exit> {
     interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));
     let environment = environment();
-    let destination = Destination::of(&loaded.config, &environment)?;
-    let asked = asked(&loaded, destination.as_ref(), &environment, &progress, common)?;
+    let destination = Destination::of(&loaded.config, &environment)?.map(|it| it.told(common.quiet));
+    let (asked, is_down) = asked(&loaded, destination.as_ref(), &environment, &progress, common)?;
+    let destination = if is_down { destination.map(Destination::impatient) } else { destination };
     let folder = RunFolder::create(&args.runs, &loaded.config.project.name, SystemTime::now())?;
     let finished = fit(&loaded, &device, folder, &progress, asked)?;
+    let run_dir = &finished.run_dir;
+    interrupt::last_words(format!(
+        "the run is complete in {}; finish with: {}",
+        run_dir.display(),
+        again(run_dir, None)
+    ));
     progress.enter(Stage::Log);
     let logged = match &destination {
         None => Logged::Off,
         Some(destination) => {
             let mut watch = |doing: &str| progress.doing(doing);
             let result = destination.publish(&finished.record, &finished.run_dir, &mut watch);
-            Logged::of(result, &finished.record, &finished.run_dir)
+            Logged::of(result, &finished.record, &finished.run_dir, None)
         }
     };
     progress.finish();
@@ -69,37 +75,43 @@ pub fn run(args: &FitArgs, common: &Common) -> anyhow::Result<Exit> {
         Form::Text => text(&finished) + &told(&logged),
     };
     console::print(&result)?;
-    Ok(logged.exit(finished.outcome.gates.passed))
+    match (&logged, interrupt::stopped()) {
+        (Logged::Not { .. }, Some(stopped)) => Ok(stopped.exit()),
+        _ => Ok(logged.exit(finished.outcome.gates.passed)),
+    }
 }
 
-/// What is to be known before anything is fitted: whether the run can be logged, and what it is held against.
+/// What is to be known before anything is fitted: whether the run can be logged, and what it is held against. With it,
+/// whether the store is down.
 fn asked(
     loaded: &Loaded,
     destination: Option<&Destination>,
     environment: &[(String, String)],
     progress: &Progress,
     common: &Common,
-) -> anyhow::Result<Asked> {
+) -> anyhow::Result<(Asked, bool)> {
     let wanted = Wanted::of(loaded, environment)?;
-    let mut rival = None;
+    let (mut rival, mut is_down) = (None, false);
     if let Some(destination) = destination {
         progress.enter(Stage::Preflight);
         match destination.preflight(&loaded.config, &wanted) {
             Ok(warnings) => warnings.iter().for_each(|warning| common.warn(warning)),
-            Err(error @ TrackingError::Unreachable { .. }) => {
+            Err(error @ TrackingError::Unreachable { .. }) if loaded.config.registry.compare_to.is_none() => {
+                interrupt::check()?;
+                is_down = true;
                 common.warn(&format!("{error}; the run is fitted all the same, and logged if the store is back then"));
             }
             Err(error) => return Err(error.into()),
         }
-        let compared = "registry.compare_to needs the registry before anything is fitted";
-        rival = destination.rival(&loaded.config).with_context(|| compared)?;
+        interrupt::check()?;
+        rival = destination.rival(&loaded.config)?;
         if let (None, Some(alias)) = (&rival, &loaded.config.registry.compare_to) {
             common.note(&format!("nothing to compare with: no version is {alias} yet"));
         }
     }
     let interval = sampling_interval(environment)?;
     let sampler = loaded.config.training.system_metrics.then(|| Sampler::start(interval)).transpose()?;
-    Ok(Asked { wanted, destination: destination.cloned(), rival, sampler })
+    Ok((Asked { wanted, destination: destination.cloned(), rival, sampler }, is_down))
 }
 
 /// Seconds between samples, as the official client is told.
@@ -182,7 +194,7 @@ pub fn gate_table(gates: &GateReport) -> String {
     }
     let rows = gates.verdicts.iter().map(|verdict| {
         let value = verdict.value.map_or_else(|| "undefined".to_owned(), |value| format!("{value:.4}"));
-        let needs = format!("{} {}", verdict.comparison, verdict.threshold);
+        let needs = verdict.needs();
         let passed = if verdict.passed { "passed" } else { "FAILED" };
         vec![verdict.metric.clone(), verdict.on.clone(), value, needs, passed.to_owned()]
     });

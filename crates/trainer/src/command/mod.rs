@@ -133,7 +133,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "NAME")]
     pub model: String,
     /// Alias
-    #[arg(long, value_name = "ALIAS", default_value = "champion")]
+    #[arg(long, value_name = "ALIAS", default_value = trainer_tracking::CHAMPION)]
     pub alias: String,
     /// Where the registry is [default: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI, else ./mlflow.db]
     #[arg(long, value_name = "URI")]
@@ -253,7 +253,10 @@ fn misused(error: &clap::Error, json: bool) -> Exit {
     }
     if json {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Up to the usage: what is missing stands in lines of its own.
+        let said = text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim);
+        let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
+        let first = said.join(" ").trim_start_matches("error: ").to_owned();
         let _ = console::print_json(&console::error_json(&Failure::usage(first).into()));
     }
     Exit::Usage

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Common, Form, FormArgs};
-use crate::console;
 use crate::exit::{Exit, Failure};
 use crate::progress::{Face, Progress, Stage};
 use crate::saved_run::{config_of, file, read_lock, read_record};
 use crate::tracking::{Destination, Logged, environment, told};
+use crate::{checksums, console, interrupt};
 use trainer_quality::GateReport;
+use trainer_tracking::TrackingError;
 
 /// Arguments of `trainer sync`.
 #[derive(Debug, Clone, Args)]
@@ -18,7 +19,7 @@ pub struct SyncArgs {
     /// Run folder
     #[arg(value_name = "RUN_DIR")]
     pub run: PathBuf,
-    /// Where to log it [default: where the run was to be logged]
+    /// Where to log it [default: MLFLOW_TRACKING_URI, else where the run was to be logged]
     #[arg(long, value_name = "URI")]
     pub tracking_uri: Option<String>,
     /// Form of the result.
@@ -33,22 +34,25 @@ pub struct SyncArgs {
 /// the exit code is the one that `fit` would have had.
 pub fn run(args: &SyncArgs, common: &Common) -> anyhow::Result<Exit> {
     let record = read_record(&args.run)?;
+    checksums::check(&args.run)?;
     let gates = read_gates(&args.run)?;
     let lock_path = args.run.join(file::LOCK);
     let lock = read_lock(&lock_path)?;
     let config = config_of(&lock, &lock_path, true)?;
-    let (uri, registry) = (args.tracking_uri.as_ref().or(lock.tracking.as_ref()), lock.registry.as_ref());
+    let environment = environment();
+    let named = environment.iter().find(|(name, value)| name == "MLFLOW_TRACKING_URI" && !value.is_empty());
+    let given = args.tracking_uri.as_ref().or(named.map(|(_, uri)| uri));
+    let (uri, registry) = (given.or(lock.tracking.as_ref()), lock.registry.as_ref());
     let Some(uri) = uri else {
         let message = "expected a store to log to: tracking was off when the run was fitted";
         return Err(Failure::usage(format!("{message}\n  hint: give one with --tracking-uri")).into());
     };
-    let environment = environment();
     let signs_in = |name: &str, value: &str| name.starts_with("MLFLOW_TRACKING_") && !value.is_empty();
     let signed_in = environment
         .iter()
         .any(|(name, value)| signs_in(name, value) && (name.ends_with("_USERNAME") || name.ends_with("_TOKEN")));
     let had_password = [&config.training.tracking_uri, &config.registry.uri].into_iter().flatten();
-    if args.tracking_uri.is_none() && !signed_in && had_password.into_iter().any(|uri| uri.contains("*@")) {
+    if given.is_none() && !signed_in && had_password.into_iter().any(|uri| uri.contains("*@")) {
         let message = format!("expected credentials for {uri}: those in its address are not kept");
         let hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give the address with --tracking-uri";
         return Err(Failure::usage(format!("{message}\n  hint: {hint}")).into());
@@ -57,11 +61,18 @@ pub fn run(args: &SyncArgs, common: &Common) -> anyhow::Result<Exit> {
         let message = "expected a store to log to, found `none`\n  hint: give one with --tracking-uri";
         return Err(Failure::usage(message).into());
     };
+    let destination = destination.told(common.quiet);
+    interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));
     progress.enter(Stage::Log);
     let result = destination.publish(&record, &args.run, &mut |doing| progress.doing(doing));
     progress.finish();
-    let logged = Logged::of(result, &record, &args.run);
+    let result = match result {
+        // What no waiting mends is mended first: no hint to try again.
+        Err(error @ (TrackingError::Config(_) | TrackingError::Store(_))) => return Err(error.into()),
+        result => result,
+    };
+    let logged = Logged::of(result, &record, &args.run, args.tracking_uri.as_deref());
     logged.warnings().iter().for_each(|warning| common.warn(warning));
     console::print(&match args.form.form {
         Form::Json => format!("{:#}\n", logged.to_json()),

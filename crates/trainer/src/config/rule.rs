@@ -1,7 +1,7 @@
 //! Rules between values of a config, and what is worth a note.
 
 use trainer_quality::DecisionThreshold;
-use trainer_tracking::Address;
+use trainer_tracking::{Address, alias_problem, experiment_name_problem, registered_name_problem};
 
 use super::problem::{Code, Problem};
 use super::{Config, Training};
@@ -65,18 +65,15 @@ impl Rules {
 
     fn registry(&mut self, config: &Config) {
         let registry = &config.registry;
-        if let Some(name) = registry.name.as_deref().filter(|name| name.is_empty() || name.contains(['/', ':'])) {
-            let problem = Problem::new(Code::WrongForm, "not a name of a registered model")
-                .expected("a name without `/` and `:`")
-                .found(format!("`{name}`"));
-            self.refuse("registry.name", problem);
-        }
-        for (path, alias) in [("registry.promote", &registry.promote), ("registry.compare_to", &registry.compare_to)] {
-            if let Some(alias) = alias.as_deref().filter(|alias| !is_alias(alias)) {
-                let problem = Problem::new(Code::WrongForm, "not an alias")
-                    .expected("letters, digits, `_` and `-`; not `latest`, not `v1`")
-                    .found(format!("`{alias}`"));
-                self.refuse(path, problem);
+        let names = [
+            ("registry.name", registry.name.as_deref().and_then(registered_name_problem)),
+            ("registry.promote", registry.promote.as_deref().and_then(alias_problem)),
+            ("registry.compare_to", registry.compare_to.as_deref().and_then(alias_problem)),
+            ("training.experiment_name", config.training.experiment_name.as_deref().and_then(experiment_name_problem)),
+        ];
+        for (path, problem) in names {
+            if let Some(message) = problem {
+                self.refuse(path, Problem::new(Code::WrongForm, message));
             }
         }
         let uri = config.training.tracking_uri.as_deref();
@@ -214,11 +211,4 @@ impl Rules {
 /// The column of `view:column`.
 fn column(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
-}
-
-/// MLflow's rule for aliases.
-fn is_alias(alias: &str) -> bool {
-    let version = alias.strip_prefix(['v', 'V']).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-    let letters = alias.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    !alias.is_empty() && alias.len() <= 255 && letters && !alias.eq_ignore_ascii_case("latest") && !version
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 300.0;
+/// Width and height of a chart.
+pub const SIZE: (f64, f64) = (WIDTH, HEIGHT);
 const LEFT: f64 = 44.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 8.0;

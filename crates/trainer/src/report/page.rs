@@ -174,7 +174,7 @@ fn gates(gates: &GateReport) -> Vec<GateLine<'_>> {
         metric: &verdict.metric,
         on: on(&verdict.on),
         found: ratio(verdict.value),
-        needed: format!("{} {}", verdict.comparison, verdict.threshold),
+        needed: verdict.needs(),
         reason: &verdict.reason,
     });
     lines.collect()

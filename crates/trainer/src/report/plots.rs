@@ -5,8 +5,8 @@ use std::fmt::Write;
 use trainer_quality::Evaluation;
 
 use super::confusion::confusion_table;
-use super::curves::figures;
-use super::figure::escaped;
+use super::curves::{Figure, figures};
+use super::figure::{self, escaped};
 
 /// Bars of the figure of importances.
 const BARS: usize = 20;
@@ -23,9 +23,33 @@ fn style() -> String {
 pub fn plots(evaluation: &Evaluation, importances: &[(String, f64)]) -> Vec<(&'static str, String)> {
     let style = style();
     let names = ["roc_curve.svg", "precision_recall_curve.svg", "calibration_curve.svg"];
-    let curves = names.into_iter().zip(figures(evaluation)).map(|(name, figure)| (name, figure.svg));
+    let curves = names.into_iter().zip(figures(evaluation)).map(|(name, figure)| (name, titled(&figure)));
     let own = [("confusion_matrix.svg", confusion(evaluation)), ("feature_importance.svg", bars(importances))];
     curves.chain(own).map(|(name, svg)| (name, alone(&svg, &style))).collect()
+}
+
+/// A figure with what stands around it in the report: its title above, and which colour is which class below.
+fn titled(figure: &Figure) -> String {
+    const LINE: f64 = 16.0;
+    let (width, height) = figure::SIZE;
+    let mut body =
+        format!(r#"<text x="{:.0}" y="14" text-anchor="middle">{}</text>"#, width / 2.0, escaped(figure.title));
+    let chart = figure.svg.replacen("<svg ", r#"<svg y="20" "#, 1);
+    body.push_str(&chart);
+    for (i, entry) in figure.legend.iter().enumerate() {
+        let y = height + 36.0 + LINE * i as f64;
+        let _ = write!(
+            body,
+            r#"<path class="curve" style="stroke:var(--line{})" d="M44 {:.0}h16"/><text x="66" y="{y:.0}">{}</text>"#,
+            entry.colour,
+            y - 4.0,
+            escaped(&entry.text)
+        );
+    }
+    let bottom = height + 28.0 + LINE * figure.legend.len() as f64;
+    format!(
+        r#"<svg viewBox="0 0 {width:.0} {bottom:.0}" width="{width:.0}" height="{bottom:.0}" role="img">{body}</svg>"#
+    )
 }
 
 /// A figure that stands on its own: with its namespace, its style, and a white page.
@@ -46,6 +70,7 @@ fn confusion(evaluation: &Evaluation) -> String {
         let _ = write!(body, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" {style}>{}</text>"#, escaped(text));
     };
     text(LEFT + side / 2.0, 14.0, "middle", "", "predicted");
+    text(8.0, TOP - 8.0, "start", "", "actual");
     for (i, label) in table.labels.iter().enumerate() {
         text(LEFT + CELL * (i as f64 + 0.5), TOP - 8.0, "middle", "", &shortened(label, 11));
     }
@@ -72,7 +97,7 @@ fn confusion(evaluation: &Evaluation) -> String {
         }
     }
     let (width, height) = (LEFT + side + 12.0, TOP + side + 12.0);
-    figure(width, height, "Confusion matrix: actual classes down, predicted classes across", &(cells + &body))
+    drawn(width, height, "Confusion matrix: actual classes down, predicted classes across", &(cells + &body))
 }
 
 fn bars(importances: &[(String, f64)]) -> String {
@@ -98,10 +123,10 @@ fn bars(importances: &[(String, f64)]) -> String {
         );
     }
     let height = 20.0 + ROW * sorted.len() as f64;
-    figure(LEFT + WIDTH + 70.0, height, "Importance of features: decrease of impurity", &body)
+    drawn(LEFT + WIDTH + 70.0, height, "Importance of features: decrease of impurity", &body)
 }
 
-fn figure(width: f64, height: f64, title: &str, body: &str) -> String {
+fn drawn(width: f64, height: f64, title: &str, body: &str) -> String {
     format!(
         r#"<svg viewBox="0 0 {width:.0} {height:.0}" width="{width:.0}" height="{height:.0}" role="img"><title>{}</title>{body}</svg>"#,
         escaped(title)

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 use trainer_tracking::{
-    Address, Experiment, Needs, Published, Record, Settings, Store, Tag, TrackingError, open, preflight, publish,
+    Address, Experiment, Needs, Published, Record, Settings, Store, Tag, TrackingError, Waiting, open, preflight,
+    publish,
 };
 
 use super::registration;
 use crate::config::{Config, Loaded};
 use crate::exit::Failure;
+use crate::{console, interrupt};
 
 /// The embedded store beside the run.
 const EMBEDDED: &str = "sqlite:///mlflow.db";
@@ -55,6 +57,21 @@ impl Destination {
         let is_elsewhere = |registry: &Address| registry.to_string() != tracking.to_string();
         let registry = registry.map(address).transpose()?.filter(is_elsewhere);
         Ok(Some(Self { tracking, registry, settings: Settings::of(environment)? }))
+    }
+
+    /// With someone who is told when a call is tried again.
+    pub fn told(mut self, quiet: bool) -> Self {
+        self.settings.waiting = Waiting {
+            begins: if quiet { |_| {} } else { |text| console::say(&format!("note: {text}")) },
+            goes_on: interrupt::poll,
+        };
+        self
+    }
+
+    /// In no mood to wait: for a store that has just been found down, and for who looks something up.
+    pub fn impatient(mut self) -> Self {
+        self.settings = self.settings.patience(true);
+        self
     }
 
     /// Where the config says.
@@ -126,7 +143,7 @@ impl Destination {
                 let hint = "go to the folder that has it, or give it with --tracking-uri";
                 Err(Failure::usage(format!("{message}\n  hint: {hint}")).into())
             }
-            address => Ok(open(address, &self.settings, false)?),
+            address => Ok(open(address, &self.settings, true)?),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use trainer_tracking::{Published, Record, TrackingError};
 
+use crate::config::blot;
 use crate::exit::Exit;
 
 /// Whether and where a run was logged.
@@ -23,18 +24,26 @@ pub enum Logged {
         error: TrackingError,
         /// The run folder.
         run_dir: PathBuf,
+        /// The command that finishes it.
+        again: String,
     },
 }
 
 impl Logged {
     /// What publishing came to.
-    pub fn of(result: Result<Published, TrackingError>, record: &Record, run_dir: &Path) -> Self {
+    /// `elsewhere` is the store, when it is not the one that the run knows.
+    pub fn of(
+        result: Result<Published, TrackingError>,
+        record: &Record,
+        run_dir: &Path,
+        elsewhere: Option<&str>,
+    ) -> Self {
         match result {
             Ok(published) => Self::Done {
                 published: Box::new(published),
                 registered: record.version.as_ref().map(|version| version.name.clone()),
             },
-            Err(error) => Self::Not { error, run_dir: run_dir.to_owned() },
+            Err(error) => Self::Not { error, run_dir: run_dir.to_owned(), again: again(run_dir, elsewhere) },
         }
     }
 
@@ -73,10 +82,10 @@ impl Logged {
                 "alias": it.alias,
                 "warnings": self.warnings(),
             }),
-            Self::Not { error, run_dir } => json!({
+            Self::Not { error, again, .. } => json!({
                 "logged": false,
                 "reason": error.to_string(),
-                "hint": format!("trainer sync {}", run_dir.display()),
+                "hint": again,
             }),
         }
     }
@@ -95,11 +104,14 @@ pub fn told(logged: &Logged) -> String {
             }
             text
         }
-        Logged::Not { error, run_dir } => {
-            format!(
-                "NOT logged: {error}\n  the run is complete in {0}; finish with: trainer sync {0}\n",
-                run_dir.display()
-            )
+        Logged::Not { error, run_dir, again } => {
+            format!("NOT logged: {error}\n  the run is complete in {}; finish with: {again}\n", run_dir.display())
         }
     }
+}
+
+/// The command that logs a run later.
+pub fn again(run_dir: &Path, elsewhere: Option<&str>) -> String {
+    let store = elsewhere.map(|uri| format!(" --tracking-uri {}", blot(uri))).unwrap_or_default();
+    format!("trainer sync {}{store}", run_dir.display())
 }

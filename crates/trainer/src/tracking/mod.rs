@@ -13,6 +13,6 @@ pub mod system_metrics;
 mod tables;
 
 pub use destination::{Destination, Wanted, environment};
-pub use logged::{Logged, told};
+pub use logged::{Logged, again, told};
 pub use record::{Recorded, record_of};
 pub use tables::{confusion_matrix, feature_importance};

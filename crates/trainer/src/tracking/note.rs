@@ -37,12 +37,11 @@ pub fn gate_table(gates: &GateReport) -> String {
         let passed = if verdict.passed { "passed" } else { "**FAILED**" };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} {} | {passed} |",
+            "| {} | {} | {} | {} | {passed} |",
             verdict.metric,
             verdict.on,
             number(verdict.value),
-            verdict.comparison,
-            verdict.threshold
+            cell(&verdict.needs())
         );
     }
     text + "\n"

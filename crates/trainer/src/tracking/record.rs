@@ -5,7 +5,7 @@ use super::datasets::{Rows, dataset};
 use super::note::note;
 use super::origin;
 use super::parameters::parameters;
-use super::registration::registration;
+use super::registration::{Found, registration};
 use crate::config::Loaded;
 use crate::input::Inputs;
 use crate::lock::Lock;
@@ -31,6 +31,8 @@ pub struct Recorded<'a> {
     pub resume: Option<String>,
     /// Tags that the environment asks for.
     pub context: Vec<Tag>,
+    /// Whether others who load the model get the answers that were judged.
+    pub is_served_alike: bool,
     /// The version that the model was held against.
     pub compared_to: Option<u64>,
     /// The name of the run folder.
@@ -78,6 +80,12 @@ pub fn record_of(run: Recorded<'_>) -> Record {
     }
     tags.retain(|tag| run.context.iter().all(|other| other.key != tag.key));
     tags.extend(run.context);
+    let found = Found {
+        gates: &outcome.gates,
+        model_hash: &run.lock.model_hash,
+        compared_to: run.compared_to,
+        is_served_alike: run.is_served_alike,
+    };
     let params = parameters(config, &run.loaded.effective, &outcome.resolved);
     let model = run.model.map(|(mlmodel, files)| LoggedModel {
         name: MODEL.to_owned(),
@@ -100,9 +108,7 @@ pub fn record_of(run: Recorded<'_>) -> Record {
         tags,
         datasets,
         artifacts: run.files.into_iter().map(|path| Artifact { file: path.clone(), path }).collect(),
-        version: model
-            .as_ref()
-            .and_then(|_| registration(config, &outcome.gates, &run.lock.model_hash, run.compared_to)),
+        version: model.as_ref().and_then(|_| registration(config, &found)),
         model,
         children: children(config.training.nested_folds, &name, outcome, run.ended.as_millisecond()),
         name,

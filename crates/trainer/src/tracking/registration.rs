@@ -1,19 +1,24 @@
 use trainer_quality::GateReport;
-use trainer_tracking::{Tag, VersionRecord};
+use trainer_tracking::{CHAMPION, Tag, VALIDATION_STATUS, VersionRecord};
 
 use super::note::gate_table;
 use crate::config::{Config, OnFailure, Registry};
 
-/// The alias of the version in use.
-pub const CHAMPION: &str = "champion";
+/// What the gates and the export found of a model.
+pub struct Found<'a> {
+    /// The verdicts.
+    pub gates: &'a GateReport,
+    /// SHA-256 of the model file.
+    pub model_hash: &'a str,
+    /// The version that it was held against.
+    pub compared_to: Option<u64>,
+    /// Whether others who load it get the answers that were judged.
+    pub is_served_alike: bool,
+}
 
 /// What the registry is told of a judged model; nothing where it is not to be registered.
-pub fn registration(
-    config: &Config,
-    gates: &GateReport,
-    model_hash: &str,
-    compared_to: Option<u64>,
-) -> Option<VersionRecord> {
+pub fn registration(config: &Config, found: &Found<'_>) -> Option<VersionRecord> {
+    let Found { gates, model_hash, compared_to, is_served_alike } = *found;
     let registry = &config.registry;
     let (judged, passed) = (!gates.verdicts.is_empty(), gates.passed);
     let named = registry.name.is_some();
@@ -23,7 +28,7 @@ pub fn registration(
         None => named,
     };
     wanted.then(|| {
-        let mut tags = vec![Tag::new("validation_status", status(registry, judged, passed))];
+        let mut tags = vec![Tag::new(VALIDATION_STATUS, status(registry, judged, passed, is_served_alike))];
         tags.extend(gate_tags(gates));
         tags.push(Tag::new("trainer.version", env!("CARGO_PKG_VERSION")));
         tags.push(Tag::new("trainer.model_hash", model_hash));
@@ -32,7 +37,7 @@ pub fn registration(
             description: gate_table(gates),
             tags,
             compared_to,
-            alias: registry.promote.clone().filter(|_| passed),
+            alias: registry.promote.clone().filter(|_| passed && is_served_alike),
         }
     })
 }
@@ -52,13 +57,13 @@ pub fn name(config: &Config) -> String {
     name.replace(['/', ':'], "-")
 }
 
-/// Approved when its gates said so and nobody else is to be asked: another alias than that of the version in use means
-/// that people decide.
-fn status(registry: &Registry, judged: bool, passed: bool) -> &'static str {
-    let people = registry.promote.as_deref().is_some_and(|alias| alias != CHAMPION);
-    match (judged, passed) {
-        (_, false) => "rejected",
-        (true, true) if !people => "approved",
+/// Approved when its gates said so, or the config does without any, and nobody else is to be asked: another alias than that
+/// of the version in use means that people decide.
+fn status(registry: &Registry, judged: bool, passed: bool, is_served_alike: bool) -> &'static str {
+    match (registry.promote.as_deref(), judged) {
+        _ if !passed => "rejected",
+        _ if !is_served_alike => "pending",
+        (Some(CHAMPION), _) | (None, true) => "approved",
         _ => "pending",
     }
 }
@@ -78,7 +83,11 @@ fn gate_tags(gates: &GateReport) -> Vec<Tag> {
             std::iter::once(key.clone()).chain(numbered).find(|key| !taken(key)).expect("an endless row of names");
         let word = if verdict.passed { "passed" } else { "failed" };
         let value = verdict.value.map_or_else(|| "undefined".to_owned(), |value| value.to_string());
-        tags.push(Tag::new(key, format!("{word}: {value} {} {}", verdict.comparison, verdict.threshold)));
+        let told = match verdict.threshold {
+            Some(_) => format!("{word}: {value} {}", verdict.needs()),
+            None => format!("{word}: {}", verdict.reason),
+        };
+        tags.push(Tag::new(key, told));
     }
     tags
 }
@@ -96,19 +105,23 @@ mod tests {
             on: on.into(),
             value: Some(0.9),
             comparison: ">=".into(),
-            threshold: 0.85,
+            threshold: Some(0.85),
             passed,
             reason: String::new(),
         }
     }
 
     fn of(registry: &str, verdicts: Vec<Verdict>) -> Option<VersionRecord> {
+        of_served(registry, verdicts, true)
+    }
+
+    fn of_served(registry: &str, verdicts: Vec<Verdict>, is_served_alike: bool) -> Option<VersionRecord> {
         let text = format!(
             "project: {{name: 'a/b'}}\ndata: {{source: ., train_path: t.csv}}\nmodel: {{type: dummy}}\nregistry: {registry}\n"
         );
         let config = load("c", &text, &Overlay::default()).unwrap().config;
         let gates = GateReport { passed: verdicts.iter().all(|it| it.passed), verdicts };
-        registration(&config, &gates, "hash", None)
+        registration(&config, &Found { gates: &gates, model_hash: "hash", compared_to: None, is_served_alike })
     }
 
     fn told(registry: &str, verdicts: Vec<Verdict>) -> (String, Option<String>) {
@@ -136,9 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_served_otherwise_is_not_promoted() {
+        let passed = vec![verdict("accuracy", "point", true)];
+        let version = of_served("{promote: champion}", passed, false).unwrap();
+        assert_eq!((version.alias, version.tags[0].value.as_str()), (None, "pending"));
+    }
+
+    #[test]
     fn what_nobody_judged_is_pending_and_not_registered_unasked() {
         assert_eq!(of("{}", vec![]), None);
         assert_eq!(told("{name: m}", vec![]), ("pending".into(), None));
+        // Said in so many words: every model is to be the champion.
+        assert_eq!(told("{promote: champion}", vec![]), ("approved".into(), Some("champion".into())));
     }
 
     #[test]
