@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use trainer_features::FeatureError;
 use trainer_testkit::{Program, onnxruntime, python, repository, scratch};
 
 use case::Written;
@@ -47,11 +48,18 @@ fn all_data_sets_give_the_native_bits() {
     judge(&cases, None);
 }
 
+#[test]
+fn a_model_that_no_runtime_could_read_is_refused_before_it_is_made() {
+    let error = model::too_large().unwrap_err();
+    assert!(matches!(error, FeatureError::Onnx(_)), "{error}");
+    for part in ["at most 2 GiB", "found at least", "model.params.max_depth"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
 /// Runs all cases in one Python with that onnxruntime.
 fn judge(cases: &[Written], version: Option<&str>) {
-    if cases.is_empty() {
-        return;
-    }
+    assert!(!cases.is_empty(), "nothing is compared");
     let script = repository().join("tests/peers/onnx_cases.py");
     let check = repository().join("crates/trainer/src");
     let mut program = Program::new(python()).args([script]).limit(Duration::from_secs(1_200));

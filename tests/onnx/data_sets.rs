@@ -1,4 +1,4 @@
-//! All shared data sets, with the plan that a forest gets of them, on their committed test rows.
+//! The churn sample and all shared data sets, with the plan that a forest gets of them, on their committed test rows.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,7 +9,7 @@ use trainer_features::PlanSpec;
 use trainer_kernels::Device;
 use trainer_models::learn::random_forest::RandomForest;
 use trainer_models::{Job, Learner};
-use trainer_testkit::shared;
+use trainer_testkit::{repository, shared};
 
 use super::case::{self, Written};
 
@@ -31,8 +31,19 @@ struct Entry {
     split: String,
 }
 
-/// One case a data set; none where the shared data is not there.
+/// One case a data set; the sample alone where the shared data is not there.
 pub fn cases(parent: &Path) -> Vec<Written> {
+    let mut cases = vec![sample(parent)];
+    cases.extend(of_shared_data(parent));
+    cases
+}
+
+fn sample(parent: &Path) -> Written {
+    let part = |name: &str| read(&repository().join("datasets/churn").join(name));
+    fitted(parent, "churn sample", &part("train.parquet"), part("test.parquet"), "target", &["user_id".to_owned()])
+}
+
+fn of_shared_data(parent: &Path) -> Vec<Written> {
     let Some(folder) = shared("data") else { return vec![] };
     let manifest: Manifest = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
     assert!(manifest.datasets.len() >= 18, "the shared data sets are fewer than they were");
@@ -48,12 +59,16 @@ fn of(parent: &Path, folder: &Path, entry: &Entry) -> Written {
     let is_test = read(&folder.join(&entry.split)).column("is_test").unwrap().numbers().unwrap();
     let rows = |part: f64| (0..table.rows() as u32).filter(|&row| is_test[row as usize] == part).collect::<Vec<_>>();
     let (train, test) = (table.take(&rows(0.0)), table.take(&rows(1.0)));
+    fitted(parent, &entry.name, &train, test, &entry.target, &entry.ignore_columns)
+}
+
+fn fitted(parent: &Path, name: &str, train: &Table, test: Table, target_name: &str, ignored: &[String]) -> Written {
     let test = test.take(&(0..test.rows().min(TEST_ROWS) as u32).collect::<Vec<_>>());
-    let found = target(&train, &entry.target).unwrap();
+    let found = target(train, target_name).unwrap();
     let part = (TRAINING_ROWS as f64 / train.rows() as f64).min(0.99);
     let few = split::stratified(&found.y, found.classes.len(), part, 1).valid;
     let (train, y) = (train.take(&few), few.iter().map(|&row| found.y[row as usize]).collect());
-    let exclude = entry.ignore_columns.iter().cloned().chain([entry.target.clone()]).collect();
+    let exclude = ignored.iter().cloned().chain([target_name.to_owned()]).collect();
     let forest = RandomForest { n_estimators: 20, random_state: Some(3), ..RandomForest::default() };
     let spec = PlanSpec { select: None, exclude, steps: vec![], needs: forest.needs() };
     let (plan, _) = trainer_features::fit(&train, None, &spec).unwrap();
@@ -62,5 +77,5 @@ fn of(parent: &Path, folder: &Path, entry: &Entry) -> Written {
     let on_round = |_: &_| ControlFlow::Continue(());
     let job = Job { train: &data, valid: None, device: &Device::Cpu, seed: 0, on_round: &on_round };
     let model = forest.fit(job).unwrap().model;
-    case::model(parent, &entry.name, &model, &plan, &test)
+    case::model(parent, name, &model, &plan, &test)
 }

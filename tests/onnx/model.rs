@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use trainer::model_directory::ModelDirectory;
 use trainer_data::{Categories, Column, Dataset, FeatureKind, Label, Needs, Table};
-use trainer_features::{FittedPlan, PlanSpec};
+use trainer_features::{FeatureError, FittedPlan, PlanSpec};
 use trainer_kernels::{Device, IS_SET, MISSING_LEFT, Step};
 use trainer_models::learn::dummy::{Dummy, Strategy};
 use trainer_models::learn::random_forest::RandomForest;
@@ -50,6 +51,16 @@ fn fitted(parent: &Path) -> Vec<Written> {
     add("most frequent", &Dummy { strategy: Strategy::MostFrequent }, text(&["a", "b"]), Some(0.5), &other);
     cases.push(odd_names(parent));
     cases
+}
+
+/// A forest whose first tree alone is too large: of its nodes there is none, so whoever looks at one fails.
+pub fn too_large() -> Result<ModelDirectory, FeatureError> {
+    let table = rows(10, 1);
+    let plan = plan(&table);
+    let trees = Ensemble { roots: vec![0, 90_000_000], ..Ensemble::new(2) };
+    let classes = vec![Label::Integer(0), Label::Integer(1)];
+    let model = Model { form: Form::Trees(trees), features: plan.features().to_vec(), classes, decision: None };
+    ModelDirectory::new(&model, &plan, &table, "2026-11-20T04:00:00Z".parse().unwrap(), "")
 }
 
 fn classes(labels: &[Label]) -> Vec<Label> {

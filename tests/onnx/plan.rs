@@ -12,7 +12,7 @@ const FOREST: Needs = Needs { categories: Categories::Native { max_levels: 255 }
 const LINEAR: Needs = Needs { categories: Categories::OneHot, missing: false, scaled: true };
 
 /// Each a list of steps; see `features/src/contract.rs`, whose list this is, and more.
-const STEPS: [&[&str]; 30] = [
+const STEPS: [&[&str]; 44] = [
     &[],
     &[r#"{"impute": {}}"#],
     &[r#"{"impute": {"columns": ["amount", "count"], "strategy": "median"}}"#],
@@ -61,6 +61,57 @@ const STEPS: [&[&str]; 30] = [
         r#"{"hash": {"columns": ["share"], "buckets": 3}}"#,
         r#"{"row_sum": {"columns": ["count", "member"], "output": "both"}}"#,
         r#"{"hash": {"columns": ["both"], "buckets": 5}}"#,
+    ],
+    // Edges and keys that are values of training, of numbers that are computed: a bit would move rows.
+    &[r#"{"log1p": {"columns": ["tickets", "amount"]}}"#, r#"{"quantile_bin": {"n_bins": 50}}"#],
+    &[r#"{"log1p": {"columns": ["tickets", "amount"]}}"#, r#"{"ordinal": {"columns": ["tickets", "amount"]}}"#],
+    &[
+        r#"{"log1p": {"columns": ["tickets"]}}"#,
+        r#"{"ordinal": {"columns": ["tickets"], "unknown_value": -1, "encoded_missing_value": -2}}"#,
+    ],
+    &[r#"{"log1p": {"columns": ["tickets", "count"]}}"#, r#"{"one_hot": {"columns": ["tickets", "count"]}}"#],
+    &[
+        r#"{"log1p": {"columns": ["tickets", "amount"]}}"#,
+        r#"{"impute": {"columns": ["tickets", "amount"], "strategy": "most_frequent"}}"#,
+        r#"{"standardize": {"columns": ["tickets", "amount"]}}"#,
+        r#"{"one_hot": {"columns": ["tickets"], "max_levels": 90}}"#,
+        r#"{"quantile_bin": {"columns": ["amount"], "n_bins": 100}}"#,
+    ],
+    &[
+        r#"{"impute": {"columns": ["tickets"]}}"#,
+        r#"{"clip": {"columns": ["tickets"], "min": 3, "max": 150}}"#,
+        r#"{"log1p": {"columns": ["tickets"]}}"#,
+        r#"{"min_max": {"columns": ["tickets"], "feature_range": [-1, 1], "clip": true}}"#,
+        r#"{"clip": {"columns": ["tickets"], "max": 0.75}}"#,
+        r#"{"ordinal": {"columns": ["tickets"]}}"#,
+    ],
+    &[
+        r#"{"ratio": {"numerator": "tickets", "denominator": "count", "output": "each"}}"#,
+        r#"{"log1p": {"columns": ["each"]}}"#,
+        r#"{"row_sum": {"columns": ["each"], "output": "alone"}}"#,
+        r#"{"ordinal": {"columns": ["each", "alone"]}}"#,
+    ],
+    &[
+        r#"{"log1p": {"columns": ["tickets"]}}"#,
+        r#"{"quantile_bin": {"columns": ["tickets"], "n_bins": 60}}"#,
+        r#"{"log1p": {"columns": ["tickets"]}}"#,
+        r#"{"one_hot": {"columns": ["tickets"]}}"#,
+    ],
+    &[r#"{"standardize": {"columns": ["tickets", "amount"]}}"#, r#"{"ordinal": {"columns": ["tickets", "amount"]}}"#],
+    &[r#"{"standardize": {"columns": ["tickets", "amount"]}}"#, r#"{"quantile_bin": {"n_bins": 150}}"#],
+    &[r#"{"min_max": {"columns": ["tickets"], "feature_range": [-3, 7]}}"#, r#"{"one_hot": {"columns": ["tickets"]}}"#],
+    &[
+        r#"{"ratio": {"numerator": "tickets", "denominator": "count", "output": "each"}}"#,
+        r#"{"ordinal": {"columns": ["each"]}}"#,
+    ],
+    &[
+        r#"{"standardize": {"columns": ["tickets"]}}"#,
+        r#"{"row_sum": {"columns": ["tickets", "count", "tenth"], "output": "sum"}}"#,
+        r#"{"ordinal": {"columns": ["sum"]}}"#,
+    ],
+    &[
+        r#"{"ratio": {"numerator": "tenth", "denominator": "tickets", "output": "part"}}"#,
+        r#"{"quantile_bin": {"columns": ["part"], "n_bins": 150}}"#,
     ],
 ];
 
@@ -113,6 +164,9 @@ pub fn table(rows: usize, seed: u64, cities: &[&str]) -> Table {
         .map(|_| gap((draw.unit().powi(2) * cities.len() as f64) as u64).map(|i| cities[i as usize]))
         .collect();
     let member = (0..rows).map(|_| gap(draw.below(2)).map(|it| it == 1)).collect();
+    // Few values, so that rows meet the very ones of training.
+    let tickets = (0..rows).map(|_| gap(draw.below(200)).map(|it| it as i64)).collect();
+    let tenth = (0..rows).map(|_| gap(draw.below(300)).map(|it| it as f64 / 10.0)).collect();
     let at = (0..rows).map(|_| gap(draw.bits() >> 14).map(|us| us as i64)).collect();
     Table::from_columns(vec![
         Column::from_numbers("amount", amount),
@@ -122,6 +176,8 @@ pub fn table(rows: usize, seed: u64, cities: &[&str]) -> Table {
         Column::from_text("city", city),
         Column::from_booleans("member", member),
         Column::from_timestamps("at", at),
+        Column::from_integers("tickets", tickets),
+        Column::from_numbers("tenth", tenth),
     ])
     .unwrap()
 }

@@ -1,10 +1,15 @@
 //! A fitted plan as part of an ONNX graph: raw columns in, the matrix out.
 //!
 //! Numbers are computed in 64 bits in the order of [`crate::program`], and rounded once, to `f32`, where the matrix is
-//! made: both give the same cells, bit for bit. Two cells that both mean "missing" may differ in the bits of their `NaN`.
+//! made. Sums, products and quotients are the same to the bit everywhere, and so are the cells made of them. A logarithm
+//! (`log1p`) may differ in the last of its 64 bits; of the 32 that a cell keeps, that changes one in some hundred million.
+//! Where such a number is cut into bins or looked up, it is not it that is compared: see [`image`]. Two cells that both mean
+//! "missing" may differ in the bits of their `NaN`.
 //!
 //! Text has no missing values in ONNX. What Python puts in their place is `str(cell)`, so the texts of [`MISSING_TEXTS`]
 //! stand for a missing cell, unless training knew a level of that name.
+
+mod image;
 
 use std::collections::HashMap;
 
@@ -22,6 +27,7 @@ use crate::program::one_hot::OneHot;
 use crate::program::{Cell, CellType, ColumnOp};
 use crate::source::cell_type;
 use crate::{FeatureError, FittedPlan, Input};
+use image::Image;
 
 /// What `None`, a float `NaN`, `pandas.NA` and `pandas.NaT` are when Python hands them over as text.
 pub const MISSING_TEXTS: [&str; 4] = ["None", "nan", "<NA>", "NaT"];
@@ -122,6 +128,11 @@ impl<'a> Export<'a> {
         if let ColumnOp::Hash(op) = &program.op {
             return self.hash_numbers(op, inputs[0], &program.inputs[0]);
         }
+        if matches!(program.op, ColumnOp::Cut(_) | ColumnOp::Lookup(_) | ColumnOp::OneHot(_))
+            && self.is_rounded(inputs[0])
+        {
+            return self.apply_to_image(&program.op, inputs[0], &program.inputs[0]);
+        }
         let x: Vec<Value<f64>> = inputs.iter().map(|&input| self.numbers(input)).collect::<Result<_, _>>()?;
         Ok(match &program.op {
             ColumnOp::Fill(op) => self.fill(op, &x[0]),
@@ -190,6 +201,71 @@ impl<'a> Export<'a> {
         let place = graph.choose(&is_key, &nearest, &unknown);
         let is_missing = graph.is_nan(x);
         graph.choose(&is_missing, &missing, &place)
+    }
+
+    /// Whether runtimes may differ in the last bit of a column: there is a logarithm in it, or what was made of one.
+    fn is_rounded(&self, node: NodeId) -> bool {
+        let Node::Apply { program, inputs } = self.plan.graph().at(node) else { return false };
+        match &self.plan.programs()[*program].op {
+            ColumnOp::Arithmetic(Arithmetic::Log1p) => true,
+            ColumnOp::Fill(_) | ColumnOp::Affine(_) | ColumnOp::Arithmetic(_) => {
+                inputs.iter().any(|&input| self.is_rounded(input))
+            }
+            ColumnOp::Cut(_) | ColumnOp::Lookup(_) | ColumnOp::OneHot(_) | ColumnOp::Hash(_) => false,
+        }
+    }
+
+    /// A rounded column as the image of one that is not; none where it is not made of one column, or falls when that rises.
+    fn image(&self, mut node: NodeId) -> Option<Image<'a>> {
+        let plan = self.plan;
+        let mut programs = Vec::new();
+        loop {
+            let Node::Apply { program, inputs } = plan.graph().at(node) else { return None };
+            let op = &plan.programs()[*program].op;
+            programs.push(op);
+            node = inputs[0];
+            match op {
+                ColumnOp::Arithmetic(Arithmetic::Log1p) => break,
+                ColumnOp::Arithmetic(Arithmetic::RowSum) if inputs.len() == 1 => {}
+                ColumnOp::Affine(Affine { scale, .. }) if *scale >= 0.0 => {}
+                ColumnOp::Fill(_) => {}
+                _ => return None,
+            }
+        }
+        programs.reverse();
+        (!self.is_rounded(node)).then_some(Image { of: node, programs })
+    }
+
+    /// Cuts or looks up a rounded column: by the edges and keys as they are before its logarithm.
+    fn apply_to_image(&mut self, op: &ColumnOp, node: NodeId, name: &str) -> Result<Value<f64>, FeatureError> {
+        let Some(image) = self.image(node) else {
+            let message = "a sum, a ratio or a logarithm of a `log1p` has no ONNX form where it is cut or looked up: it is \
+                           compared to the bit, and the last bit of a logarithm is not everywhere the same";
+            let fault = Fault::new("not_in_onnx", message).column(name);
+            return Err(FeatureError::onnx(
+                fault.hint("leave out the `log1p`, or cut its column before the sum or ratio"),
+            ));
+        };
+        // Intervals of what is before the logarithm, each with its answer, and that of a missing cell.
+        let (edges, answers) = match op {
+            ColumnOp::Cut(op) => (
+                op.edges.iter().map(|&edge| image.reaches(edge)).collect(),
+                (0..=op.edges.len()).map(|bin| bin as f64).collect(),
+            ),
+            ColumnOp::Lookup(op) => intervals(&image, &op.keys, &lookup_answers(op, None)),
+            ColumnOp::OneHot(op) => intervals(&image, &op.keys, &one_hot_answers(op, None)),
+            _ => unreachable!("the other programs compare nothing"),
+        };
+        let mut missing = [f64::NAN];
+        op.as_dyn().numbers(&[&[image.of_missing()]], &mut missing, &mut 0);
+        let x = self.numbers(image.of)?;
+        let place = self.bin(&edges, &x);
+        let answer = self.answers(answers, &place);
+        let graph = &mut *self.graph;
+        let (least, missing) = (graph.scalar(-1.0), graph.scalar(missing[0]));
+        // Not so for a missing number.
+        let has_image = graph.less(&least, &x);
+        Ok(graph.choose(&has_image, &answer, &missing))
     }
 
     fn answers(&mut self, answers: Vec<f64>, place: &Value<i64>) -> Value<f64> {
@@ -303,12 +379,17 @@ impl<'a> Export<'a> {
     }
 
     fn cut(&mut self, op: &Cut, x: &Value<f64>) -> Value<f64> {
-        // An edge belongs to the bin above it: what is below its predecessor or equal to it is below the edge.
-        let edges: Vec<f64> = op.edges.iter().map(|edge| edge.next_down()).collect();
-        let bin = self.graph.lower_bound(x, &edges);
+        let bin = self.bin(&op.edges, x);
         let bin = self.graph.cast(&bin);
         let is_missing = self.graph.is_nan(x);
         self.graph.choose(&is_missing, x, &bin)
+    }
+
+    /// How many of the ascending edges are not above each number.
+    fn bin(&mut self, edges: &[f64], x: &Value<f64>) -> Value<i64> {
+        // An edge belongs to the bin above it: what is below its predecessor or equal to it is below the edge.
+        let edges: Vec<f64> = edges.iter().map(|edge| edge.next_down()).collect();
+        self.graph.lower_bound(x, &edges)
     }
 
     fn arithmetic(&mut self, op: &Arithmetic, x: &[Value<f64>]) -> Value<f64> {
@@ -345,6 +426,15 @@ fn log1p(graph: &mut Onnx, x: &Value<f64>) -> Value<f64> {
     let log1p = graph.choose(&is_tiny, x, &product);
     let has_none = graph.less_or_equal(x, &least);
     graph.choose(&has_none, &missing, &log1p)
+}
+
+/// Edges and answers between them that say what the keys' answers say of an image: between two keys lie values that are none.
+fn intervals(image: &Image<'_>, keys: &Keys, answers: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let Keys::Numbers(keys) = keys else { unreachable!("keys of the column's type") };
+    let unknown = answers[keys.len()];
+    let edges = keys.iter().flat_map(|&key| [image.reaches(key), image.passes(key)]).collect();
+    let answers = answers[..keys.len()].iter().flat_map(|&answer| [unknown, answer]).chain([unknown]).collect();
+    (edges, answers)
 }
 
 /// A lookup's answers: to each key, to a value that is none, and to a missing cell.
@@ -399,6 +489,30 @@ mod tests {
         assert_eq!(notes, ["column `word` has levels that cannot be told apart from missing values: `None`, `nan`"]);
         let notes = export(&[r#"{"hash": {"columns": ["word", "count"], "buckets": 4}}"#]).unwrap().notes;
         assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+
+    #[test]
+    fn a_log1p_among_several_columns_is_not_cut() {
+        let log = r#"{"log1p": {"columns": ["share"]}}"#;
+        let sum = r#"{"row_sum": {"columns": ["share", "count"], "output": "sum"}}"#;
+        let ratio = r#"{"ratio": {"numerator": "count", "denominator": "share", "output": "sum"}}"#;
+        let bins = r#"{"quantile_bin": {"columns": ["sum"], "n_bins": 2}}"#;
+        let one_hot = r#"{"one_hot": {"columns": ["sum"]}}"#;
+        for steps in [
+            [log, sum, bins],
+            [log, ratio, bins],
+            [log, sum, one_hot],
+            [log, ratio, &one_hot.replace("one_hot", "ordinal")],
+        ] {
+            let error = export(&steps).unwrap_err();
+            assert!(matches!(error, FeatureError::Onnx(_)));
+            assert_eq!((error.code(), error.fault().column.as_deref()), ("not_in_onnx", Some("sum")));
+            // Without the logarithm, or without the bins, it is exact or near enough.
+            assert!(export(&steps[1..]).is_ok() && export(&steps[..2]).is_ok());
+        }
+        // A bin is a bin again.
+        assert!(export(&[log, &bins.replace("sum", "share"), sum, one_hot]).is_ok());
+        assert!(export(&[log, log, &bins.replace("sum", "share")]).is_err(), "a logarithm of a logarithm");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use trainer_data::{FeatureKind, Label};
 use trainer_kernels::{IS_SET, MISSING_LEFT};
-use trainer_onnx::{Axis, Branch, Element, Graph, Trees, Value};
+use trainer_onnx::{Axis, Branch, Element, Graph, Trees, Value, least_bytes};
 
 use crate::ensemble::{ONE, Split};
 use crate::model::{Decision, Form};
@@ -41,6 +41,16 @@ impl Model {
         let label = self.label(graph, &class);
         let shape = [Axis::Rows, Axis::Length(self.classes.len())];
         OnnxOutputs { label, probabilities: graph.output(&probabilities, "probabilities", &shape) }
+    }
+
+    /// The fewest bytes that [`Self::to_onnx`] adds, known before they are made.
+    pub fn least_onnx_bytes(&self) -> u64 {
+        match &self.form {
+            Form::Trees(trees) => {
+                let spans = spans(trees).into_iter().enumerate();
+                spans.map(|(tree, (root, end))| least_bytes(tree % MAX_TREES, end.saturating_sub(root) as usize)).sum()
+            }
+        }
     }
 
     /// How many levels each feature has; none for numbers.
@@ -86,11 +96,16 @@ fn label_of<T: Element>(graph: &mut Graph, labels: &[T], class: &Value<i64>) -> 
     graph.output(&label, "label", &[Axis::Rows])
 }
 
+/// Where the nodes of each tree begin and end.
+fn spans(ensemble: &Ensemble) -> Vec<(u32, u32)> {
+    let ends = ensemble.roots.iter().skip(1).copied().chain([ensemble.nodes.len() as u32]);
+    ensemble.roots.iter().copied().zip(ends).collect()
+}
+
 /// The mean over trees of each row's leaf: rows x classes.
 fn mean(ensemble: &Ensemble, levels: &[usize], graph: &mut Graph, matrix: &Value<f32>) -> Value<f32> {
     let classes = ensemble.classes;
-    let ends = ensemble.roots.iter().skip(1).copied().chain([ensemble.nodes.len() as u32]);
-    let spans: Vec<(u32, u32)> = ensemble.roots.iter().copied().zip(ends).collect();
+    let spans = spans(ensemble);
     let mut sum: Option<Value<f64>> = None;
     for spans in spans.chunks(MAX_TREES) {
         let mut trees = Trees::new(2 * classes);
@@ -132,18 +147,20 @@ struct Planted<'a> {
 impl Planted<'_> {
     /// Adds its nodes in order; a split by a set takes several.
     fn add_to(&self, trees: &mut Trees<f32>) {
-        let walks: Vec<Vec<Question>> = (self.root..self.end).map(|place| self.questions(place)).collect();
+        let walks: Vec<Walk> = (self.root..self.end).map(|place| self.walk(place)).collect();
         let mut ids = Vec::with_capacity(walks.len());
         let mut next = 0;
         for walk in &walks {
             ids.push(next);
-            next += walk.len().max(1);
+            next += walk.questions().len().max(1);
         }
         for (place, walk) in (self.root..self.end).zip(&walks) {
             let first = ids[(place - self.root) as usize];
             let step = self.ensemble.nodes[place as usize].step;
+            let walk = walk.questions();
             if walk.is_empty() {
-                trees.leaf(self.number, first, &self.adds(step.value as usize));
+                self.add_leaf(first, step.value as usize, trees);
+                continue;
             }
             let left = (step.left - self.root) as usize;
             let id_of = |goal: Goal| match goal {
@@ -153,7 +170,7 @@ impl Planted<'_> {
             };
             for (number, question) in walk.iter().enumerate() {
                 let Question::Ask { up_to, when_true, when_false, missing_true } = *question else {
-                    trees.leaf(self.number, first + number, &[(0, 0.0)]);
+                    trees.leaf(self.number, first + number, [(0, 0.0)]);
                     continue;
                 };
                 let branch = Branch {
@@ -169,36 +186,53 @@ impl Planted<'_> {
     }
 
     /// The questions of a node; none for a leaf.
-    fn questions(&self, place: u32) -> Vec<Question> {
+    fn walk(&self, place: u32) -> Walk {
         let feature = self.ensemble.nodes[place as usize].step.feature;
         let missing_left = feature & MISSING_LEFT != 0;
         match self.ensemble.split_at(place) {
-            Split::Leaf => vec![],
-            Split::Number(threshold) => vec![Question::Ask {
+            Split::Leaf => Walk::Leaf,
+            Split::Number(threshold) => Walk::One(Question::Ask {
                 // Everything but missing values; a matrix holds nothing greater.
                 up_to: threshold.min(f32::MAX),
                 when_true: Goal::Left,
                 when_false: Goal::Right,
                 missing_true: missing_left,
-            }],
+            }),
             Split::Category(set) => {
-                questions(&runs(&set, self.levels[(feature & (IS_SET - 1)) as usize]), missing_left)
+                Walk::Many(questions(&runs(&set, self.levels[(feature & (IS_SET - 1)) as usize]), missing_left))
             }
         }
     }
 
-    /// What a leaf adds: zeros are left out, but for one that keeps the leaf.
-    fn adds(&self, value: usize) -> Vec<(usize, f64)> {
+    /// Adds a leaf and its parts that are not zero; a zero where all are, which keeps the leaf.
+    fn add_leaf(&self, id: usize, value: usize, trees: &mut Trees<f32>) {
         let classes = self.ensemble.classes;
         let shares = &self.ensemble.values[value..value + classes];
         let high = shares.iter().enumerate().map(|(class, share)| (class, share >> LOW_BITS));
         let low = shares.iter().enumerate().map(|(class, share)| (classes + class, share & ((1 << LOW_BITS) - 1)));
-        let mut adds: Vec<(usize, f64)> =
-            high.chain(low).filter(|(_, part)| *part > 0).map(|(target, part)| (target, part.into())).collect();
-        if adds.is_empty() {
-            adds.push((0, 0.0));
+        let parts = high.chain(low).filter(|(_, part)| *part > 0).map(|(target, part)| (target, part as f32));
+        if shares.iter().any(|share| *share > 0) {
+            trees.leaf(self.number, id, parts);
+        } else {
+            trees.leaf(self.number, id, [(0, 0.0)]);
         }
-        adds
+    }
+}
+
+/// The questions of a node. Only a split by a set has several; a forest may have millions of the others.
+enum Walk {
+    Leaf,
+    One(Question),
+    Many(Vec<Question>),
+}
+
+impl Walk {
+    fn questions(&self) -> &[Question] {
+        match self {
+            Self::Leaf => &[],
+            Self::One(question) => std::slice::from_ref(question),
+            Self::Many(questions) => questions,
+        }
     }
 }
 

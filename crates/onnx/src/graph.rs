@@ -5,8 +5,8 @@ use std::rc::Rc;
 use prost::Message;
 
 use crate::message::{
-    AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute,
+    Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 
 /// The version of the format.
@@ -164,7 +164,7 @@ impl Graph {
         domain: &str,
         operator: &str,
         inputs: &[&str],
-        attributes: Vec<AttributeProto>,
+        attributes: Vec<Vec<u8>>,
     ) -> Value<T> {
         let name = self.fresh(operator);
         let node = self.unnamed(domain, operator, inputs);
@@ -233,39 +233,6 @@ fn tensor<T: Element>(dims: &[usize], elements: &[T]) -> TensorProto {
     let mut tensor = TensorProto { dims, data_type: T::DATA_TYPE, ..TensorProto::default() };
     T::store(elements, &mut tensor);
     tensor
-}
-
-/// An attribute that is an integer.
-pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: attribute::INT, i: Some(value), ..AttributeProto::default() }
-}
-
-/// An attribute that is a list of integers.
-pub(crate) fn integers(name: &str, values: Vec<i64>) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: attribute::INTS, ints: values, ..AttributeProto::default() }
-}
-
-/// An attribute that is text.
-pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
-    let s = Some(value.as_bytes().to_vec());
-    AttributeProto { name: name.to_owned(), r#type: attribute::STRING, s, ..AttributeProto::default() }
-}
-
-/// An attribute that is a list of texts.
-pub(crate) fn texts<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> AttributeProto {
-    let strings = values.into_iter().map(|value| value.as_bytes().to_vec()).collect();
-    AttributeProto { name: name.to_owned(), r#type: attribute::STRINGS, strings, ..AttributeProto::default() }
-}
-
-/// An attribute that is a list of 32-bit numbers.
-pub(crate) fn floats(name: &str, values: Vec<f32>) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: attribute::FLOATS, floats: values, ..AttributeProto::default() }
-}
-
-/// An attribute that is a tensor of one axis.
-pub(crate) fn tensor_attribute<T: Element>(name: &str, values: &[T]) -> AttributeProto {
-    let t = Some(tensor(&[values.len()], values));
-    AttributeProto { name: name.to_owned(), r#type: attribute::TENSOR, t, ..AttributeProto::default() }
 }
 
 #[cfg(test)]

@@ -62,9 +62,10 @@ pub struct NodeProto {
     /// Which operator it is.
     #[prost(string, tag = "4")]
     pub op_type: String,
-    /// The operator's constants.
-    #[prost(message, repeated, tag = "5")]
-    pub attribute: Vec<AttributeProto>,
+    /// The operator's constants, each an [`AttributeProto`] as it is written: those of trees have many millions of numbers,
+    /// and are held in no other form.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub attribute: Vec<Vec<u8>>,
     /// The set of operators that it is of.
     #[prost(string, tag = "7")]
     pub domain: String,

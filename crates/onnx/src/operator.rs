@@ -1,14 +1,25 @@
 //! The operators in use, each as a method that takes and gives what the standard says.
 
-use crate::graph::{Element, Graph, MICROSOFT, ML, ONNX, Value, integer, integers, texts};
+use crate::attribute::{integer, integers, texts};
+use crate::graph::{Element, Graph, MICROSOFT, ML, ONNX, Value};
 
 /// What can be counted with.
-pub trait Number: Element {}
+pub trait Number: Element + Copy {
+    /// Adds its bytes, as ONNX has them.
+    fn put(self, bytes: &mut Vec<u8>);
+}
 
-impl Number for f32 {}
-impl Number for f64 {}
-impl Number for i32 {}
-impl Number for i64 {}
+macro_rules! numbers {
+    ($($number:ty),+) => {
+        $(impl Number for $number {
+            fn put(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+        })+
+    };
+}
+
+numbers! { f32, f64, i32, i64 }
 
 impl Graph {
     fn binary<A, B, C>(&mut self, operator: &str, a: &Value<A>, b: &Value<B>) -> Value<C> {
@@ -126,8 +137,11 @@ impl Graph {
         values: Vec<i64>,
         default: i64,
     ) -> Value<i64> {
-        let attributes =
-            vec![texts("keys_strings", keys), integers("values_int64s", values), integer("default_int64", default)];
+        let attributes = vec![
+            texts("keys_strings", &keys.into_iter().collect()),
+            integers("values_int64s", &values.into_iter().collect()),
+            integer("default_int64", default),
+        ];
         self.add_node(ML, "LabelEncoder", &[x.name()], attributes)
     }
 
