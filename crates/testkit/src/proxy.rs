@@ -14,7 +14,7 @@ pub enum Fault {
     Drop,
     /// The server does it, and the connection ends before the answer.
     DropAnswer,
-    /// The server sees the call so many milliseconds late.
+    /// The server sees the call so many milliseconds late, also when nobody waits for it any more.
     Delay(u64),
     /// This status comes back, and the server sees nothing; with `Retry-After` in seconds where it is given.
     Status(u16, Option<u32>),
@@ -42,6 +42,7 @@ struct Script {
     calls: Vec<String>,
     waited: Duration,
     faults: Vec<(usize, Fault)>,
+    fired: usize,
 }
 
 impl Proxy {
@@ -92,6 +93,15 @@ impl Proxy {
     /// As [`Proxy::fault_at`].
     pub fn calls(&self) -> Vec<String> {
         self.shared.script.lock().expect("no panic").calls.clone()
+    }
+
+    /// How many faults have come to their end since the last change of the script: with one that delays a call or drops
+    /// an answer, the server has done what was asked.
+    ///
+    /// # Panics
+    /// As [`Proxy::fault_at`].
+    pub fn fired(&self) -> usize {
+        self.shared.script.lock().expect("no panic").fired
     }
 
     /// How long the server took for these calls, together: each from its last byte to that of its answer.
@@ -146,6 +156,10 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
             script.calls.push(call);
             script.faults.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault)
         };
+        let fired = || shared.script.lock().expect("no panic").fired += usize::from(fault.is_some());
+        if !matches!(fault, Some(Fault::Delay(_) | Fault::DropAnswer)) {
+            fired();
+        }
         match fault {
             Some(Fault::Drop) => return client.shutdown(Shutdown::Both),
             Some(Fault::Status(status, wait)) => {
@@ -166,6 +180,7 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         let asked = Instant::now();
         let answer = forward(&mut kept, shared.upstream, &request)?;
         shared.script.lock().expect("no panic").waited += asked.elapsed();
+        fired();
         if fault == Some(Fault::DropAnswer) {
             return client.shutdown(Shutdown::Both);
         }
@@ -302,6 +317,7 @@ mod tests {
             proxy.fault_at(0, fault);
             seen.lock().unwrap().clear();
             let answer = call(&mut client(&proxy), "body");
+            assert_eq!(proxy.fired(), 1, "{fault:?}");
             // What the server was sent half of, it does not take for a call.
             (answer.map(|(head, _)| head), seen.lock().unwrap().len())
         };

@@ -1,7 +1,9 @@
 //! Passwords and tokens go to the server, and nowhere else.
 
 use trainer_testkit::{Fault, Proxy, Server, free_port, scratch};
-use trainer_tracking::{Address, Credentials, Experiment, Needs, Secret, State, TrackingError, preflight};
+use trainer_tracking::{
+    Address, ArtifactRoot, Credentials, Entity, Experiment, Needs, Secret, State, Tracking, TrackingError, preflight,
+};
 
 use crate::sample::{MODEL, impatient, publish, record, rest};
 
@@ -73,9 +75,26 @@ fn wrong_servers_are_told_from_absent_ones() {
     settings.timeout = std::time::Duration::from_millis(200);
     let port = silent.local_addr().unwrap().port();
     let mut store = rest(&format!("http://127.0.0.1:{port}"), &settings);
-    let error = trainer_tracking::Tracking::experiment_by_name(&mut store, "e").unwrap_err();
+    let error = store.experiment_by_name("e").unwrap_err();
     let message =
         format!("http://127.0.0.1:{port}: GET /api/2.0/mlflow/experiments/get-by-name: no answer in time (2 tries)");
     assert_eq!(error.to_string(), message);
     assert!(matches!(error, TrackingError::Unreachable { .. }));
+}
+
+/// A server that takes no more of what is sent: the time that a large file may take is not waited for.
+#[test]
+fn an_upload_that_stands_still_ends() {
+    let folder = scratch();
+    let file = folder.path().join("large");
+    std::fs::File::create(&file).unwrap().set_len(64 << 20).unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let mut settings = impatient(0);
+    settings.timeout = std::time::Duration::from_secs(1);
+    let root = ArtifactRoot { uri: "mlflow-artifacts:/1".into(), of: Entity::Run("r".into()) };
+    let started = std::time::Instant::now();
+    let error = rest(&url, &settings).put_artifact(&root, "large", &file).unwrap_err();
+    assert!(matches!(error, TrackingError::Unreachable { .. }), "{error}");
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
