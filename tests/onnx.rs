@@ -50,11 +50,20 @@ fn all_data_sets_give_the_native_bits() {
 
 #[test]
 fn a_model_that_no_runtime_could_read_is_refused_before_it_is_made() {
-    let error = model::too_large().unwrap_err();
+    let error = model::directory(vec![0, 90_000_000]).unwrap_err();
     assert!(matches!(error, FeatureError::Onnx(_)), "{error}");
     for part in ["at most 2 GiB", "found at least", "model.params.max_depth"] {
         assert!(error.to_string().contains(part), "{error}");
     }
+}
+
+#[test]
+fn the_oldest_onnxruntime_that_is_tested_is_required() {
+    let files = model::directory(vec![0]).unwrap().files;
+    let (_, requirements) = files.iter().find(|(name, _)| name == "requirements.txt").unwrap();
+    let oldest = OLDER[0].rsplit_once('.').unwrap().0;
+    let requirements = String::from_utf8_lossy(requirements);
+    assert!(requirements.lines().any(|line| line == format!("onnxruntime>={oldest}")), "{requirements}");
 }
 
 /// Runs all cases in one Python with that onnxruntime.

@@ -53,12 +53,14 @@ fn fitted(parent: &Path) -> Vec<Written> {
     cases
 }
 
-/// A forest whose first tree alone is too large: of its nodes there is none, so whoever looks at one fails.
-pub fn too_large() -> Result<ModelDirectory, FeatureError> {
+/// The directory of a forest of one node, whose trees begin at `roots`; whoever looks at another node fails.
+pub fn directory(roots: Vec<u32>) -> Result<ModelDirectory, FeatureError> {
     let table = rows(10, 1);
     let plan = plan(&table);
-    let trees = Ensemble { roots: vec![0, 90_000_000], ..Ensemble::new(2) };
-    let classes = vec![Label::Integer(0), Label::Integer(1)];
+    let mut trees = Ensemble { roots, ..Ensemble::new(3) };
+    let step = leaf(&mut SplitMix64::new(1), &mut trees, 0);
+    trees.nodes.push(Node { step, decrease: 0.0, cover: 0.0 });
+    let classes = [0, 1, 2].map(Label::Integer).to_vec();
     let model = Model { form: Form::Trees(trees), features: plan.features().to_vec(), classes, decision: None };
     ModelDirectory::new(&model, &plan, &table, "2026-11-20T04:00:00Z".parse().unwrap(), "")
 }
