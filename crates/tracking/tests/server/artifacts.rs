@@ -18,7 +18,8 @@ fn files_go_into_a_folder_of_this_machine() {
     let record = record(folder.path(), "local", MODEL);
     let mut store = rest(&server.url(), &impatient(0));
     let published = publish(&record, folder.path(), &mut store).unwrap();
-    assert_eq!(published.differences, [""; 0]);
+    assert_eq!((published.missing, published.differences), (vec![], vec![]));
+    assert_eq!(published.warnings, [""; 0]);
     let at = |path: &str| root.join(&published.experiment_id).join(&published.run_id).join("artifacts").join(path);
     assert_eq!(std::fs::read_to_string(at("plots/a b ü.svg")).unwrap(), "<svg/>");
     let model = root.join(&published.experiment_id).join("models").join(published.model_id.unwrap());
@@ -46,7 +47,8 @@ fn files_go_into_a_bucket() {
     let record = record(folder.path(), "bucket", MODEL);
     let mut store = rest(&server.url(), &impatient(0));
     let published = publish(&record, folder.path(), &mut store).unwrap();
-    assert_eq!(published.differences, [""; 0]);
+    assert_eq!((published.missing, published.differences), (vec![], vec![]));
+    assert_eq!(published.warnings, [""; 0]);
     let version = store.alias(MODEL, "champion").unwrap().unwrap();
     let root = store.version_files(&version).unwrap();
     assert!(root.uri.starts_with("s3://runs/mlflow/"), "{root:?}");

@@ -16,6 +16,7 @@ fn twice(server: &Server, folder: &Path, record: &Record) -> serde_json::Value {
     let mut store = rest(&proxy.url(), &impatient(0));
     let first = publish(record, folder, &mut store).unwrap();
     assert_eq!((first.warnings.as_slice(), first.differences.as_slice()), (&[][..], &[][..]), "{first:?}");
+    assert_eq!(first.missing, [""; 0]);
     assert_eq!(first.run_url.as_deref().unwrap().rsplit('/').next(), Some(first.run_id.as_str()));
     let (calls, once) = (proxy.calls(), state(&server.url(), record, MODEL));
     let second = publish(record, folder, &mut store).unwrap();
@@ -163,6 +164,7 @@ fn the_embedded_store_takes_the_same_road() {
     let mut store = trainer_tracking::open(&address, &impatient(0), false).unwrap();
     let first = publish(&record, folder.path(), &mut *store).unwrap();
     assert_eq!((first.warnings.as_slice(), first.differences.as_slice()), (&[][..], &[][..]), "{first:?}");
+    assert_eq!(first.missing, [""; 0]);
     assert_eq!((first.version, &first.run_url), (Some(1), &None));
     assert_eq!(publish(&record, folder.path(), &mut *store).unwrap(), first);
     assert!(place.path().join("mlruns").is_dir());
