@@ -84,9 +84,10 @@ pub fn fit(
     }
     interrupt::check()?;
 
-    // The alias is moved from the very version that the model was held against.
-    let moved = asked.rival.as_ref().filter(|rival| config.registry.promote.as_ref() == Some(&rival.alias));
-    let compared_to = moved.map(|rival| rival.version);
+    // The alias is moved from the very version that the model was held against; 0 stands for none.
+    let registry = &config.registry;
+    let is_moved = registry.compare_to.is_some() && registry.compare_to == registry.promote;
+    let compared_to = is_moved.then(|| asked.rival.as_ref().map_or(0, |rival| rival.version));
     let material = Material { rival: asked.rival, ..material(&inputs) };
     let mut outcome = run::fit(material, config, device, progress)?;
     let before = expected.iter().flat_map(|expected| expected.warnings());
