@@ -124,10 +124,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The shell's own `kill` knows groups. Already ended is as good as ended now.
+        // The shell's own `kill` knows groups; Debian's takes no `--`. Already ended is as good as ended now.
         drop(
             Command::new("sh")
-                .args(["-c", &format!("kill -KILL -- -{}", self.child.id())])
+                .args(["-c", &format!("kill -KILL -{}", self.child.id())])
                 .stderr(Stdio::null())
                 .status(),
         );
@@ -145,6 +145,19 @@ mod tests {
         let server = Server::start(|port| {
             let mut command = Command::new("python3");
             command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]);
+            command
+        });
+        let address = (Ipv4Addr::LOCALHOST, server.port());
+        assert!(TcpStream::connect(address).is_ok());
+        drop(server);
+        assert!(TcpStream::connect(address).is_err());
+    }
+
+    #[test]
+    fn what_a_server_started_ends_with_it() {
+        let server = Server::start(|port| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("python3 -m http.server --bind 127.0.0.1 {port} & wait")]);
             command
         });
         let address = (Ipv4Addr::LOCALHOST, server.port());
