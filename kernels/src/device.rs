@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::gpu::Gpu;
@@ -151,7 +152,14 @@ impl Device {
     }
 }
 
+/// Where Linux shows GPUs: the kernel's graphics devices, NVIDIA's, those of Windows below WSL.
+const GPU_FILES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
+
 fn best() -> Device {
+    // Loading drivers takes a tenth of a second, and some talk: not where there is nothing for them to drive.
+    if cfg!(target_os = "linux") && !GPU_FILES.iter().any(|file| Path::new(file).exists()) {
+        return Device::Cpu;
+    }
     let cuda = nvidia::names().is_ok_and(|names| !names.is_empty());
     let cuda = cuda.then(|| Gpu::open_cuda(DeviceSpec::Cuda(0), 0).ok()).flatten();
     let wgpu = || {
