@@ -199,7 +199,8 @@ pub struct Listed {
 /// What there is, without opening it.
 pub fn list() -> Vec<Listed> {
     let cpu = Listed { name: "cpu".into(), about: String::new(), software: false, unusable: None };
-    let none = |name: &str, why| Listed { name: name.into(), about: String::new(), software: false, unusable: Some(why) };
+    let none =
+        |name: &str, why| Listed { name: name.into(), about: String::new(), software: false, unusable: Some(why) };
     let mut listed = vec![cpu];
     let adapters = adapter::all();
     if adapters.is_empty() {

@@ -21,7 +21,7 @@ mod leaf_sums;
 mod route;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;

@@ -391,7 +391,8 @@ mod tests {
         bench.at(50);
         let json = bench.progress.seconds_json();
         let spent = [("read", 3.0), ("binning", 3.0), ("fit", 6.0)];
-        let of = |stage: &Stage| spent.iter().find(|(name, _)| *name == stage.name()).map_or(0.0, |(_, seconds)| *seconds);
+        let of =
+            |stage: &Stage| spent.iter().find(|(name, _)| *name == stage.name()).map_or(0.0, |(_, seconds)| *seconds);
         let expected: Vec<(&str, f64)> = Stage::ALL.iter().map(|stage| (stage.name(), of(stage))).collect();
         let found = json.as_object().unwrap().iter().map(|(name, seconds)| (name.as_str(), seconds.as_f64().unwrap()));
         assert_eq!(found.collect::<Vec<_>>(), expected);

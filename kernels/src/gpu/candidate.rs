@@ -327,7 +327,12 @@ pub fn best_candidates(
         }
         if is_category {
             // The levels up to the last one, those that do not occur too.
-            let end = Place { part: parts[last as usize], sum: wholes[last as usize], rank: ranks[last as usize], level: last };
+            let end = Place {
+                part: parts[last as usize],
+                sum: wholes[last as usize],
+                rank: ranks[last as usize],
+                level: last,
+            };
             if unit < 8u32 {
                 let mut bits = 0u32;
                 for bit in 0..32u32 {

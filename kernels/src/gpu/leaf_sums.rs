@@ -21,8 +21,8 @@ use crate::traverse::{IS_SET, MISSING_LEFT, Step, Steps};
 
 /// Trees whose sums fit 32 bits together: each adds at most 2^24.
 const TREES: usize = 255;
-/// Most cells of one batch of rows: 256 MiB.
-const MOST_CELLS: usize = 1 << 26;
+/// Most cells of one batch of rows: 256 MiB; in tests few, so that there are several batches.
+const MOST_CELLS: usize = if cfg!(test) { 1000 } else { 1 << 26 };
 /// Bits of positive infinity; what is above is no number.
 const INFINITY: u32 = 0x7f80_0000;
 const SIGN: u32 = 1 << 31;
@@ -56,11 +56,11 @@ fn sum_in<R: Runtime>(
     let halves = |word: &u64| [*word as u32, (word >> 32) as u32];
     let sets = memory.upload(&steps.sets.iter().flatten().flat_map(halves).collect::<Vec<_>>());
     let values = memory.upload(steps.values);
-    let roots: Vec<_> =
-        steps.roots.chunks(TREES).map(|roots| (memory.upload(roots), roots.len() as u32)).collect();
+    let roots: Vec<_> = steps.roots.chunks(TREES).map(|roots| (memory.upload(roots), roots.len() as u32)).collect();
     let most = memory.max_words().min(MOST_CELLS);
     let batch_rows = (most / features.max(steps.classes).max(1)).max(1);
-    for (batch, sums) in sums.as_slice_mut().expect("row-major sums").chunks_mut(batch_rows * steps.classes).enumerate() {
+    for (batch, sums) in sums.as_slice_mut().expect("row-major sums").chunks_mut(batch_rows * steps.classes).enumerate()
+    {
         let first = batch * batch_rows;
         let count = sums.len() / steps.classes;
         let mut cells = Vec::with_capacity(count * features);
@@ -140,5 +140,94 @@ fn add_leaves(
                 out[(first + class) as usize] += values[(value + class) as usize];
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ShapeBuilder;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gpu::tests::gpus;
+    use crate::permutation::mix;
+    use crate::traverse::sum_leaves;
+
+    /// Features; the last two are categories.
+    const FEATURES: u32 = 5;
+
+    /// Numbers at which comparisons go wrong, and their neighbours.
+    fn number(random: u32) -> f32 {
+        const ODD: [f32; 9] =
+            [0.0, -0.0, f32::MIN_POSITIVE, -1e-45, 1e-45, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN];
+        match random % 3 {
+            0 => ODD[(random / 3) as usize % ODD.len()],
+            1 => (random / 3 % 7) as f32 - 3.0,
+            _ => f32::from_bits(mix(random)),
+        }
+    }
+
+    struct Grown {
+        nodes: Vec<Step>,
+        roots: Vec<u32>,
+        sets: Vec<[u64; 4]>,
+        values: Vec<u32>,
+    }
+
+    /// Full trees of random splits.
+    fn forest(trees: u32, depth: u32, classes: usize, seed: u32) -> Grown {
+        let mut grown = Grown { nodes: vec![], roots: vec![], sets: vec![], values: vec![] };
+        for tree in 0..trees {
+            let root = grown.nodes.len() as u32;
+            grown.roots.push(root);
+            for at in 0..(2u32 << depth) - 1 {
+                let random = mix(seed ^ mix(tree << 16 | at));
+                let feature = random % FEATURES;
+                let flags = feature | if random & 1024 == 0 { MISSING_LEFT } else { 0 };
+                let step = if at + 1 >= 1 << depth {
+                    let value = grown.values.len() as u32;
+                    grown.values.extend((0..classes as u32).map(|class| mix(random ^ class) >> 8));
+                    Step { threshold: f32::INFINITY, left: root + at, feature: MISSING_LEFT, value }
+                } else if feature + 2 >= FEATURES {
+                    grown.sets.push(std::array::from_fn(|i| u64::from(mix(random + i as u32)) * 0x1_0000_0001));
+                    let value = grown.sets.len() as u32 - 1;
+                    Step { threshold: 0.0, left: root + 2 * at + 1, feature: flags | IS_SET, value }
+                } else {
+                    let some = number(mix(random));
+                    let threshold = if some.is_nan() { 0.5 } else { some };
+                    Step { threshold, left: root + 2 * at + 1, feature: flags, value: 0 }
+                };
+                grown.nodes.push(step);
+            }
+        }
+        grown
+    }
+
+    #[test]
+    fn sums_are_the_hosts() {
+        let gpus = gpus();
+        let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
+        let shape = (0usize..700, prop_oneof![1u32..20, 250u32..270], 0u32..5, 1usize..5, any::<u32>());
+        proptest!(config, |((rows, trees, depth, classes, seed) in shape)| {
+            let grown = forest(trees, depth, classes, seed);
+            let cell = |at: u32| {
+                let (random, feature) = (mix(seed ^ mix(at)), at / rows.max(1) as u32);
+                if random.is_multiple_of(13) {
+                    f32::NAN
+                } else if feature + 2 >= FEATURES {
+                    (random % 255) as f32
+                } else {
+                    number(random)
+                }
+            };
+            let cells = (0..rows as u32 * FEATURES).map(cell).collect();
+            let x = Array2::from_shape_vec((rows, FEATURES as usize).f(), cells).unwrap();
+            let Grown { nodes, roots, sets, values } = &grown;
+            let steps = Steps { nodes, roots, sets, values, classes };
+            let expected = sum_leaves(x.view(), steps);
+            for gpu in &gpus {
+                prop_assert_eq!(&sum_leaves_on(gpu, x.view(), steps).unwrap(), &expected, "{:?}", gpu);
+            }
+        });
     }
 }

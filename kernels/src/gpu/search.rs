@@ -2,7 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::candidate::{self, BROKEN, DONE, IS_CATEGORY, NONE, OUT_WORDS, PAIR_WORDS, RANK_MISSING_LEFT, best_candidates};
+use super::candidate::{
+    self, BROKEN, DONE, IS_CATEGORY, NONE, OUT_WORDS, PAIR_WORDS, RANK_MISSING_LEFT, best_candidates,
+};
 use super::histogram::{self, TILE_ROWS, add_histograms};
 use super::{Buffer, Memory};
 use crate::device::Unavailable;
@@ -47,8 +49,8 @@ impl Found {
 
 /// Features of a node that are looked at in one part.
 const PART_FEATURES: usize = 64;
-/// Most words of histograms at a time: 256 MiB, twice with their prefixes.
-const MOST_WORDS: usize = 1 << 26;
+/// Most words of histograms at a time: 256 MiB, twice with their prefixes; in tests little, so that there are several parts.
+const MOST_WORDS: usize = if cfg!(test) { 1 << 16 } else { 1 << 26 };
 
 /// The records of a forest on the device.
 pub struct Search<'a, R: Runtime> {

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use ndarray::{Array2, ShapeBuilder};
 use proptest::prelude::*;
 
 use crate::device::{Device, DeviceSpec, list};
@@ -51,7 +52,6 @@ fn assert_same(case: &Case, max_leaves: Option<u32>, gpus: &[Gpu]) {
             _ => Weighing::Rows(&row_weights),
         },
     };
-    let go_on = |_: u32, _: &_, _: &[u8]| ControlFlow::Continue(());
     let expected = grow(&forest, &go_on).unwrap();
     for gpu in gpus {
         let found = grow_on(gpu, &forest, &go_on).unwrap().unwrap();
@@ -70,4 +70,83 @@ fn a_forest_is_the_hosts() {
     proptest!(config, |(case in cases(), max_leaves in leaves)| {
         assert_same(&case, max_leaves, &gpus);
     });
+}
+
+fn go_on(_: u32, _: &crate::tree::Tree, _: &[u8]) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// A forest of few trees without limits.
+fn plain<'a>(records: &'a Records, classes: usize) -> Forest<'a> {
+    Forest {
+        records,
+        classes,
+        trees: 2,
+        seed: 3,
+        criterion: Criterion::Gini,
+        max_depth: 30,
+        min_split: 2,
+        min_leaf: 1,
+        min_decrease: 0,
+        max_features: records.bins().len() as u32,
+        max_leaves: None,
+        draws: Some(records.rows() as u64),
+        weighing: Weighing::Even,
+    }
+}
+
+/// Rows x features of small numbers, and their classes.
+fn table(rows: usize, features: usize, distinct: u32, classes: u32) -> Records {
+    let cell = |at: usize| (mix(at as u32) % distinct) as f32;
+    let x = Array2::from_shape_vec((rows, features).f(), (0..rows * features).map(cell).collect()).unwrap();
+    let y: Vec<u32> = (0..rows).map(|row| (x[[row, 0]] as u32 + mix(row as u32) % 3) % classes).collect();
+    Records::bin(x.view(), &vec![None; features], &y, 255, 0)
+}
+
+#[test]
+fn shapes_at_the_limits() {
+    let heavy = vec![u32::MAX >> 14; 4000];
+    let heavy: Vec<u32> = heavy.iter().enumerate().map(|(row, weight)| weight - mix(row as u32) % 9).collect();
+    for gpu in gpus() {
+        for (rows, features, distinct, classes) in
+            [(1, 1, 2, 2), (2, 1, 2, 2), (300, 1, 1, 2), (4000, 3, 4000, 2), (900, 7, 50, 100), (40, 4096, 9, 3)]
+        {
+            let records = table(rows, features, distinct, classes);
+            let forest = plain(&records, classes as usize);
+            let expected = grow(&forest, &go_on).unwrap();
+            let found = grow_on(&gpu, &forest, &go_on).unwrap().unwrap();
+            assert!(found == expected, "{gpu:?}: {rows} rows, {features} features, {classes} classes");
+        }
+        // Weights that add up to nearly 2^31.
+        let records = table(4000, 3, 4000, 3);
+        for criterion in [Criterion::Gini, Criterion::Entropy] {
+            let forest = Forest { criterion, weighing: Weighing::Rows(&heavy), draws: None, ..plain(&records, 3) };
+            assert!(
+                grow_on(&gpu, &forest, &go_on).unwrap().unwrap() == grow(&forest, &go_on).unwrap(),
+                "{criterion:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn whoever_watches_can_break_it_off() {
+    let records = table(50, 2, 9, 2);
+    for gpu in gpus() {
+        let stopped = grow_on(&gpu, &plain(&records, 2), &|number, _, _| match number {
+            1 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert_eq!(stopped, Ok(None));
+    }
+}
+
+/// More rows than one tile of any kernel, and histograms in several parts.
+#[test]
+fn many_rows_and_many_parts() {
+    let records = table(30_000, 150, 300, 4);
+    for gpu in gpus() {
+        let forest = Forest { max_depth: 5, max_features: 130, ..plain(&records, 4) };
+        assert!(grow_on(&gpu, &forest, &go_on).unwrap().unwrap() == grow(&forest, &go_on).unwrap(), "{gpu:?}");
+    }
 }

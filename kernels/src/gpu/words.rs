@@ -149,3 +149,104 @@ pub fn n_log2_n(n: u32, table: &Array<u32>) -> Two {
     let whole = product(n, log);
     Two { w0: select(n < 2u32, 0u32, whole.w0), w1: select(n < 2u32, 0u32, whole.w1) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::device::Unavailable;
+    use crate::gpu::tests::gpus;
+    use crate::gpu::{Gpu, Memory, on_backend};
+    use crate::{entropy, wide};
+
+    /// Words of one case: two scores, and what else there is to compute with.
+    const CASE: usize = 10;
+
+    #[cube(launch)]
+    fn compute(input: &Array<u32>, logs: &Array<u32>, out: &mut Array<u32>, cases: u32) {
+        if ABSOLUTE_POS < cases as usize {
+            let i = ABSOLUTE_POS * 10usize;
+            let a = Goodness {
+                num: Three { w0: input[i], w1: input[i + 1], w2: input[i + 2] },
+                den: Two { w0: input[i + 3], w1: input[i + 4] },
+            };
+            let b = Goodness {
+                num: Three { w0: input[i + 5], w1: input[i + 6], w2: input[i + 7] },
+                den: Two { w0: input[i + 8], w1: input[i + 9] },
+            };
+            out[i] = order_goodness(a, b);
+            let less = subtract_saturating(a.den, b.den);
+            out[i + 1] = less.w0;
+            out[i + 2] = less.w1;
+            let log = n_log2_n(input[i], logs);
+            out[i + 3] = log.w0;
+            out[i + 4] = log.w1;
+            // Within 96 bits.
+            let more = add_three(times(Two { w0: input[i], w1: input[i + 1] / 4u32 }, input[i + 8]), b.num);
+            out[i + 5] = more.w0;
+            out[i + 6] = more.w1;
+            out[i + 7] = more.w2;
+            out[i + 8] = mix(input[i]);
+            out[i + 9] = order_two(a.den, b.den);
+        }
+    }
+
+    fn on_device(gpu: &Gpu, input: &[u32]) -> Result<Vec<u32>, Unavailable> {
+        fn run<R: Runtime>(memory: &Memory<'_, R>, input: &[u32]) -> Result<Vec<u32>, Unavailable> {
+            let cases = input.len() / CASE;
+            let out = memory.zeros(input.len());
+            let (input, logs) = (memory.upload(input), memory.upload(entropy::table()));
+            let (grid, units) = (memory.grid(cases.div_ceil(64)), CubeDim::new_1d(64));
+            compute::launch::<R>(memory.client, grid, units, input.arg(), logs.arg(), out.arg(), cases as u32);
+            memory.read(&out)
+        }
+        on_backend!(gpu, memory => run(&memory, input))
+    }
+
+    fn wide_of(words: &[u32]) -> u128 {
+        words.iter().rev().fold(0, |sum, &word| sum << 32 | u128::from(word))
+    }
+
+    fn words_of(value: u128, count: usize) -> Vec<u32> {
+        (0..count).map(|i| (value >> (32 * i)) as u32).collect()
+    }
+
+    fn order_of(order: std::cmp::Ordering) -> u32 {
+        [2, 0, 1][(order as i8 + 1) as usize]
+    }
+
+    fn expected(case: &[u32]) -> Vec<u32> {
+        let (a_num, a_den) = (wide_of(&case[..3]), wide_of(&case[3..5]));
+        let (b_num, b_den) = (wide_of(&case[5..8]), wide_of(&case[8..]));
+        let mut out = vec![order_of(wide::compare_products(a_num, b_den, b_num, a_den))];
+        out.extend(words_of(a_den.saturating_sub(b_den), 2));
+        out.extend(words_of(entropy::n_log2_n(case[0].into()).into(), 2));
+        let more = wide_of(&[case[0], case[1] / 4]) * u128::from(case[8]) + b_num;
+        out.extend(words_of(more, 3));
+        out.extend([crate::permutation::mix(case[0]), order_of(a_den.cmp(&b_den))]);
+        out
+    }
+
+    #[test]
+    fn equals_the_hosts_wide_integers() {
+        let gpus = gpus();
+        let word = prop_oneof![Just(0u32), Just(1), Just(u32::MAX), 0u32..70_000, any::<u32>()];
+        // Numerators below 2^94: their sums are below 2^96.
+        let case = (proptest::collection::vec(word, CASE), any::<bool>()).prop_map(|(mut case, equal)| {
+            if equal {
+                case.copy_within(..5, 5);
+            }
+            [2, 7].into_iter().for_each(|top| case[top] >>= 2);
+            case
+        });
+        let config = ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(cases in proptest::collection::vec(case, 400))| {
+            let input: Vec<u32> = cases.iter().flatten().copied().collect();
+            let expected: Vec<u32> = cases.iter().flat_map(|case| expected(case)).collect();
+            for gpu in &gpus {
+                prop_assert_eq!(&on_device(gpu, &input).unwrap(), &expected, "{:?}", gpu);
+            }
+        });
+    }
+}

@@ -35,7 +35,8 @@ fn verdict(metric: &Metric, scores: &Scores<'_>, rival: &Rival<'_>) -> Verdict {
         Err(why) => Err(why.to_owned()),
     };
     let higher = metric.better == Better::Higher;
-    let threshold = theirs.as_ref().map_or(f64::NAN, |it| if higher { it - rival.tolerance } else { it + rival.tolerance });
+    let threshold =
+        theirs.as_ref().map_or(f64::NAN, |it| if higher { it - rival.tolerance } else { it + rival.tolerance });
     let passed = own.is_some_and(|own| if higher { own >= threshold } else { own <= threshold });
     let name = metric.name;
     let reason = match (own, &theirs) {
