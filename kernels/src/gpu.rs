@@ -165,9 +165,9 @@ impl<R: Runtime> Memory<'_, R> {
         Unavailable::Lost { asked: self.spec, reason: reason.to_owned() }
     }
 
-    /// Most words of one buffer.
+    /// Most words of one buffer, which kernels number in 32 bits.
     pub fn max_words(&self) -> usize {
-        (self.client.properties().memory.max_page_size / 4) as usize
+        (self.client.properties().memory.max_page_size / 4).min(u32::MAX.into()) as usize
     }
 
     /// At least this many cubes, spread over two axes.
