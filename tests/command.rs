@@ -107,14 +107,35 @@ fn notes_go_to_stderr_unless_quiet() {
 #[test]
 fn devices_says_what_opens() {
     let json: Json = serde_json::from_str(&trainer(&["devices", "-o", "json"]).expect(0).stdout).unwrap();
-    assert_eq!(json["auto"], "cpu");
-    let opens: Vec<(&str, bool)> = json["devices"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|device| (device["name"].as_str().unwrap(), device["opens"].as_bool().unwrap()))
-        .collect();
-    assert_eq!(opens, [("cpu", true), ("wgpu:0", false), ("cuda:0", false)]);
+    let devices = json["devices"].as_array().unwrap();
+    assert_eq!((&devices[0]["name"], &devices[0]["opens"]), (&Json::from("cpu"), &Json::from(true)));
+    for kind in ["wgpu:0", "cuda:0"] {
+        let device = devices.iter().find(|device| device["name"] == kind).expect(kind);
+        // What does not open says what mends it.
+        assert_eq!(device["opens"] == true, device["hint"].is_null(), "{device}");
+        assert!(device["about"].as_str().is_some_and(|about| !about.is_empty()), "{device}");
+    }
+    // A rasteriser on the host's cores is not chosen.
+    let auto = devices.iter().find(|device| device["name"] == json["auto"]).unwrap();
+    assert_eq!((&auto["opens"], &auto["software"]), (&Json::from(true), &Json::from(false)));
+}
+
+#[test]
+fn without_a_driver_a_named_gpu_is_refused_at_once_and_auto_trains() {
+    let dir = scratch();
+    // The Vulkan loader takes its drivers from these lists alone.
+    let bare = |args: &[&str]| {
+        let program = trainer(args).env("VK_DRIVER_FILES", "/dev/null").env("VK_ICD_FILENAMES", "/dev/null");
+        program.args(["--runs"]).args([dir.path()])
+    };
+    let fit = ["fit", "--config", "configs/minimal.yaml"];
+    for device in ["wgpu:7", "cuda:7"] {
+        let started = std::time::Instant::now();
+        let outcome = bare(&[&fit[..], &[&format!("--set=device={device}")]].concat()).expect(5);
+        outcome.says(&[&format!("device `{device}` was asked for, and "), "hint: "]);
+        assert!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
+    }
+    bare(&[&fit[..], &["--set=device=auto"]].concat()).expect(0);
 }
 
 #[test]
@@ -198,7 +219,7 @@ fn each_way_to_end_has_its_code() {
         ("--set=seed=x", 2, "usage", "expected a whole number"),
         ("--set=data.train_path=none.parquet", 3, "data", "none.parquet"),
         ("--set=data.target=absent", 3, "data", "absent"),
-        ("--set=device=cuda:1", 5, "device", "device `cuda:1` was asked for"),
+        ("--set=device=cuda:99", 5, "device", "device `cuda:99` was asked for"),
     ] {
         let outcome = ended(&[more], code).says(&[words]);
         let error = &told(&outcome)["error"];

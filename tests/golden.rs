@@ -44,8 +44,12 @@ fn release() -> PathBuf {
     path
 }
 
-/// Fits a set in a fresh process; the model's hash.
+/// Fits a set on the CPU in a fresh process; the model's hash.
 fn fit(program: &Path, set: &Set, threads: u32) -> String {
+    fit_on("cpu", program, set, threads)
+}
+
+fn fit_on(device: &str, program: &Path, set: &Set, threads: u32) -> String {
     let folder = scratch();
     let (source, file) = (set.file.parent().unwrap().display(), set.file.file_name().unwrap().to_string_lossy());
     let config = format!(
@@ -59,6 +63,7 @@ model:
   params: {{{}, random_state: 7}}
 training: {{cv_folds: 0}}
 seed: 7
+device: {device}
 ",
         set.data, set.params
     );
@@ -87,6 +92,26 @@ fn hashes_are_the_committed_ones() {
     assert_eq!(found, committed);
     let distinct: std::collections::BTreeSet<&String> = found.values().collect();
     assert_eq!(distinct.len(), found.len(), "different models have different hashes");
+}
+
+/// Every GPU that is there, software ones too; `TRAINER_REQUIRE` names those that must be.
+#[test]
+fn gpus_give_the_committed_hashes() {
+    let listed = Program::new(DEBUG).args(["devices", "--output", "json"]).expect(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let devices = listed["devices"].as_array().unwrap().iter().filter(|it| it["name"] != "cpu" && it["opens"] == true);
+    let gpus: Vec<&str> = devices.map(|device| device["name"].as_str().unwrap()).collect();
+    let required = std::env::var("TRAINER_REQUIRE").unwrap_or_default();
+    for kind in required.split(',').filter(|kind| !kind.is_empty()) {
+        assert!(gpus.iter().any(|gpu| gpu.starts_with(kind)), "TRAINER_REQUIRE={required}, found {gpus:?}");
+    }
+    let file = repository().join("tests/golden_hashes.json");
+    let committed: BTreeMap<String, String> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for gpu in gpus {
+        for set in &sets() {
+            assert_eq!(fit_on(gpu, DEBUG.as_ref(), set, 2), committed[set.name], "{} on {gpu}", set.name);
+        }
+    }
 }
 
 #[test]

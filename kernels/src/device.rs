@@ -1,5 +1,11 @@
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+
+use crate::gpu::Gpu;
+
+mod adapter;
+mod nvidia;
 
 /// Which device was asked for: `auto`, `cpu`, `wgpu:0`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,18 +48,60 @@ impl fmt::Display for DeviceSpec {
     }
 }
 
-/// Why a named device was not opened.
+/// Why a device was not opened, or does not do what was asked of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// This program was built without that backend.
-    #[error(
-        "device `{asked}` was asked for, and this build has no {backend} support; available: cpu\n  hint: use `device: cpu` or `device: auto`"
-    )]
-    NotBuilt {
+    /// What every device of that kind needs is missing.
+    #[error("device `{asked}` was asked for, and {reason}; available: {available}\n  hint: {hint}")]
+    NoDriver {
         /// What was asked for.
         asked: DeviceSpec,
-        /// The backend that is missing.
-        backend: &'static str,
+        /// What is missing.
+        reason: String,
+        /// What mends it.
+        hint: String,
+        /// The devices that open.
+        available: String,
+    },
+    /// There are devices of that kind, and not this one.
+    #[error(
+        "device `{asked}` was asked for, and there is none of that number; available: {available}\n  hint: `trainer devices` lists them"
+    )]
+    NoSuchDevice {
+        /// What was asked for.
+        asked: DeviceSpec,
+        /// The devices that open.
+        available: String,
+    },
+    /// It is there, and does not open.
+    #[error("device `{asked}` does not open: {reason}\n  hint: use `device: cpu`, which gives the same model")]
+    Broken {
+        /// What was asked for.
+        asked: DeviceSpec,
+        /// What its driver said.
+        reason: String,
+    },
+    /// One buffer would be larger than the device has.
+    #[error(
+        "device `{asked}` takes buffers of {limit} bytes, and {what} take {needed}\n  hint: use `device: cpu`, which gives the same model"
+    )]
+    TooLarge {
+        /// Which device.
+        asked: DeviceSpec,
+        /// What does not fit.
+        what: &'static str,
+        /// Bytes that it takes.
+        needed: u64,
+        /// Bytes of the largest buffer.
+        limit: u64,
+    },
+    /// It stopped answering.
+    #[error("device `{asked}` was lost: {reason}\n  hint: run again, or use `device: cpu`, which gives the same model")]
+    Lost {
+        /// Which device.
+        asked: DeviceSpec,
+        /// What its driver said.
+        reason: String,
     },
 }
 
@@ -62,18 +110,36 @@ pub enum Unavailable {
 pub enum Device {
     /// The host's cores, through the rayon pool that the caller runs in.
     Cpu,
+    /// A GPU.
+    Gpu(Gpu),
 }
 
 impl Device {
-    /// Opens what was asked for; `auto` is the CPU until a GPU backend is built in.
+    /// Opens what was asked for. `auto` is the first CUDA device, else the first GPU of WGPU, else the CPU: a rasteriser
+    /// that runs on the host's cores is no GPU.
     ///
     /// # Errors
     /// A named device that is not there is never replaced by another: [`Unavailable`] says what is.
     pub fn open(spec: &DeviceSpec) -> Result<Self, Unavailable> {
         match *spec {
-            DeviceSpec::Auto | DeviceSpec::Cpu => Ok(Self::Cpu),
-            DeviceSpec::Wgpu(_) => Err(Unavailable::NotBuilt { asked: *spec, backend: "WGPU" }),
-            DeviceSpec::Cuda(_) => Err(Unavailable::NotBuilt { asked: *spec, backend: "CUDA" }),
+            DeviceSpec::Cpu => Ok(Self::Cpu),
+            DeviceSpec::Auto => Ok(best()),
+            DeviceSpec::Wgpu(index) => {
+                let adapters = adapter::all();
+                if adapters.is_empty() {
+                    let (reason, hint) = adapter::missing();
+                    return Err(no_driver(*spec, reason, hint));
+                }
+                let adapter = adapters.get(index as usize).ok_or_else(|| no_such(*spec))?;
+                Gpu::open_wgpu(*spec, &adapter.device).map(Self::Gpu)
+            }
+            DeviceSpec::Cuda(index) => {
+                let names = nvidia::names().map_err(|(reason, hint)| no_driver(*spec, reason, hint))?;
+                if index as usize >= names.len() {
+                    return Err(no_such(*spec));
+                }
+                Gpu::open_cuda(*spec, index as usize).map(Self::Gpu)
+            }
         }
     }
 
@@ -81,8 +147,81 @@ impl Device {
     pub fn name(&self) -> String {
         match self {
             Self::Cpu => "cpu".into(),
+            Self::Gpu(gpu) => gpu.spec().to_string(),
         }
     }
+}
+
+/// Where Linux shows GPUs: the kernel's graphics devices, NVIDIA's, those of Windows below WSL.
+const GPU_FILES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
+
+fn best() -> Device {
+    // Loading drivers takes a tenth of a second, and some talk: not where there is nothing for them to drive.
+    if cfg!(target_os = "linux") && !GPU_FILES.iter().any(|file| Path::new(file).exists()) {
+        return Device::Cpu;
+    }
+    let cuda = nvidia::names().is_ok_and(|names| !names.is_empty());
+    let cuda = cuda.then(|| Gpu::open_cuda(DeviceSpec::Cuda(0), 0).ok()).flatten();
+    let wgpu = || {
+        let adapters = adapter::all();
+        let index = adapters.iter().position(|adapter| !adapter.software)?;
+        Gpu::open_wgpu(DeviceSpec::Wgpu(index as u32), &adapters[index].device).ok()
+    };
+    cuda.or_else(wgpu).map_or(Device::Cpu, Device::Gpu)
+}
+
+fn no_driver(asked: DeviceSpec, reason: String, hint: String) -> Unavailable {
+    Unavailable::NoDriver { asked, reason, hint, available: available() }
+}
+
+fn no_such(asked: DeviceSpec) -> Unavailable {
+    Unavailable::NoSuchDevice { asked, available: available() }
+}
+
+fn available() -> String {
+    let names: Vec<String> = list().into_iter().filter(|listed| listed.unusable.is_none()).map(|it| it.name).collect();
+    names.join(", ")
+}
+
+/// One device, or one kind of devices that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// As a config writes it.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+    /// It is a rasteriser that runs on the host's cores.
+    pub software: bool,
+    /// Why it cannot be used, and what mends that.
+    pub unusable: Option<(String, String)>,
+}
+
+/// What there is, without opening it.
+pub fn list() -> Vec<Listed> {
+    let cpu = Listed { name: "cpu".into(), about: String::new(), software: false, unusable: None };
+    let none =
+        |name: &str, why| Listed { name: name.into(), about: String::new(), software: false, unusable: Some(why) };
+    let mut listed = vec![cpu];
+    let adapters = adapter::all();
+    if adapters.is_empty() {
+        listed.push(none("wgpu:0", adapter::missing()));
+    }
+    listed.extend(adapters.into_iter().enumerate().map(|(index, adapter)| Listed {
+        name: DeviceSpec::Wgpu(index as u32).to_string(),
+        about: adapter.about,
+        software: adapter.software,
+        unusable: None,
+    }));
+    match nvidia::names() {
+        Err(why) => listed.push(none("cuda:0", why)),
+        Ok(names) => listed.extend(names.into_iter().enumerate().map(|(index, about)| Listed {
+            name: DeviceSpec::Cuda(index as u32).to_string(),
+            about,
+            software: false,
+            unusable: None,
+        })),
+    }
+    listed
 }
 
 #[cfg(test)]
@@ -102,7 +241,17 @@ mod tests {
 
     #[test]
     fn a_named_device_is_never_replaced() {
-        assert!(Device::open(&DeviceSpec::Cuda(0)).is_err());
-        assert_eq!(Device::open(&DeviceSpec::Auto).unwrap().name(), "cpu");
+        for spec in [DeviceSpec::Wgpu(99), DeviceSpec::Cuda(99)] {
+            let error = Device::open(&spec).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("device `{spec}` was asked for, and ")), "{error}");
+            assert!(error.contains("available: cpu") && error.contains("\n  hint: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_rasteriser_is_not_chosen() {
+        let chosen = Device::open(&DeviceSpec::Auto).unwrap().name();
+        let software: Vec<String> = list().into_iter().filter(|it| it.software).map(|it| it.name).collect();
+        assert!(!software.contains(&chosen), "{chosen}");
     }
 }

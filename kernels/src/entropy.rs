@@ -31,7 +31,8 @@ fn log2(n: u64) -> u64 {
     low + (((high - low) * rest) >> shift) + (u64::from(shift) << FRACTION_BITS)
 }
 
-fn table() -> &'static [u32] {
+/// log2 of 0..2^16 with 24 fraction bits.
+pub fn table() -> &'static [u32] {
     static TABLE: OnceLock<Vec<u32>> = OnceLock::new();
     TABLE.get_or_init(|| (0..1u64 << TABLE_BITS).map(|n| if n < 2 { 0 } else { exact_log2(n) }).collect())
 }

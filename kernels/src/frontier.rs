@@ -4,17 +4,21 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::bootstrap::Entry;
-use crate::grow::{Grower, Open};
+use crate::grow::Grower;
+use crate::growth::Open;
 use crate::impurity::Decrease;
 use crate::scan::Chosen;
 use crate::tally::{Tally, View};
 use crate::tree::{Node, Tree};
 
 /// A split that could be made.
-struct Ready {
-    at: Open,
-    chosen: Chosen,
-    decrease: Decrease,
+pub struct Ready {
+    /// The node.
+    pub at: Open,
+    /// Its split.
+    pub chosen: Chosen,
+    /// What the split is worth.
+    pub decrease: Decrease,
 }
 
 impl Ord for Ready {

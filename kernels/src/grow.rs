@@ -8,10 +8,9 @@ use rayon::prelude::*;
 
 use crate::bootstrap::{Entry, draw_counts, draws_of, entries, renumber, row_of};
 use crate::frontier::grow_best_first;
+use crate::growth::{Growth, Open, multipliers};
 use crate::impurity::{Criterion, Decrease};
-use crate::permutation::{Permutation, mix};
-use crate::philox::{Purpose, philox};
-use crate::records::{Bins, Records};
+use crate::records::Records;
 use crate::scan::{Chosen, NodeRows, Rules, Scratch, best_split};
 use crate::tally::{AHEAD, Counts, Pair, Tally, View, Weights, prefetch};
 use crate::tree::{Node, Tree, partition};
@@ -80,37 +79,15 @@ pub fn grow(forest: &Forest<'_>, on_tree: &OnTree<'_>) -> Option<Vec<Tree>> {
 
 fn grow_tree(forest: &Forest<'_>, tree: u32, counts: &[u8]) -> Tree {
     let classes = forest.classes;
-    let multipliers = match forest.weighing {
-        Weighing::Rows(weights) => return Grower::new(forest, tree, Weights { classes }, &[], weights).tree(counts),
-        Weighing::Even => vec![],
-        Weighing::Classes(multipliers) => {
-            let mut drawn = vec![0; classes];
-            for (row, &count) in counts.iter().enumerate() {
-                drawn[forest.records.class(row) as usize] += u64::from(count);
-            }
-            multipliers(&drawn)
-        }
-    };
+    if let Weighing::Rows(weights) = forest.weighing {
+        return Grower::new(forest, tree, Weights { classes }, &[], weights).tree(counts);
+    }
+    let multipliers = multipliers(forest, counts);
     if classes == 2 {
         Grower::new(forest, tree, Pair, &multipliers, &[]).tree(counts)
     } else {
         Grower::new(forest, tree, Counts { classes }, &multipliers, &[]).tree(counts)
     }
-}
-
-/// A node that is still to be split.
-#[derive(Clone, Copy)]
-pub struct Open {
-    /// Its place in the tree.
-    pub node: u32,
-    /// Its rows, from..to.
-    pub rows: (u32, u32),
-    /// Its level; the root's is 0.
-    pub depth: u32,
-    /// Names its way from the root: the key of its random features.
-    pub path: u32,
-    /// Its samples.
-    pub count: u64,
 }
 
 /// Nodes of at least this many rows on both sides are grown by two threads.
@@ -122,47 +99,36 @@ const PARALLEL_DEPTH: u32 = 64;
 
 /// Grows one tree.
 pub struct Grower<'a, T: Tally> {
-    forest: &'a Forest<'a>,
-    tree: u32,
+    growth: Growth<'a>,
     tally: T,
-    multipliers: Vec<u64>,
     weights: &'a [u32],
-    /// The tree's weight.
-    root_weight: u64,
-    has_levels: bool,
 }
 
 impl<'a, T: Tally + 'static> Grower<'a, T> {
     fn new(forest: &'a Forest<'a>, tree: u32, tally: T, multipliers: &[u32], weights: &'a [u32]) -> Self {
-        let multipliers = (0..forest.classes).map(|class| multipliers.get(class).map_or(1, |&by| by.into())).collect();
-        let has_levels = forest.records.bins().iter().any(|bins| matches!(bins, Bins::Category { .. }));
-        Self { forest, tree, tally, multipliers, weights, root_weight: 0, has_levels }
+        Self { growth: Growth::new(forest, tree, multipliers), tally, weights }
     }
 
     fn tree(mut self, counts: &[u8]) -> Tree {
-        let records = self.forest.records;
+        let records = self.growth.forest.records;
         let view = View { bytes: records.bytes(), stride: records.stride(), weights: self.weights };
         let mut rows = entries(counts);
         let mut spare = vec![0; rows.len()];
         let (weights, count) = self.sums(view, &rows);
         let root = Open { node: 0, rows: (0, rows.len() as u32), depth: 0, path: 1, count };
-        self.root_weight = weights.iter().zip(&self.multipliers).map(|(weight, by)| weight * by).sum();
-        let tree = match self.forest.max_leaves {
+        self.growth.set_root(&weights);
+        let tree = match self.growth.forest.max_leaves {
             Some(leaves) => grow_best_first(&self, view, &mut rows, &mut spare, root, &weights, leaves),
             None => {
                 let local = records.bytes().len() <= LOCAL_BYTES;
                 self.subtree(view, local, &mut rows, &mut spare, root, &weights)
             }
         };
-        let mut tree = tree.breadth_first(self.forest.classes);
-        for weights in tree.weights.chunks_exact_mut(self.forest.classes) {
-            weights.iter_mut().zip(&self.multipliers).for_each(|(weight, by)| *weight *= by);
-        }
-        tree
+        self.growth.finish(&tree)
     }
 
     fn sums(&self, view: View<'_>, rows: &[Entry]) -> (Vec<u64>, u64) {
-        let mut weights = vec![0; self.forest.classes];
+        let mut weights = vec![0; self.growth.forest.classes];
         let mut count = 0;
         for &entry in rows {
             let weight = view.weights.get(row_of(entry) as usize).copied().unwrap_or(1);
@@ -183,7 +149,7 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         root: Open,
         weights: &[u64],
     ) -> Tree {
-        let classes = self.forest.classes;
+        let classes = self.growth.forest.classes;
         let mut tree = Tree { nodes: vec![Node::LEAF], weights: weights.to_vec() };
         let mut open = vec![Open { node: 0, rows: (0, rows.len() as u32), ..root }];
         while let Some(at) = open.pop() {
@@ -208,7 +174,7 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
 
     /// Grows both sides of a large node at once.
     fn both(&self, view: View<'_>, rows: &mut [Entry], spare: &mut [Entry], tree: &mut Tree, [left, right]: [Open; 2]) {
-        let classes = self.forest.classes;
+        let classes = self.growth.forest.classes;
         let weights = |side: &Open| tree.weights[side.node as usize * classes..][..classes].to_vec();
         let (left_weights, right_weights) = (weights(&left), weights(&right));
         let (from, middle, to) = (left.rows.0 as usize, left.rows.1 as usize, right.rows.1 as usize);
@@ -243,36 +209,25 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
 
     /// The split of a node, if it is to be split, with its decrease of impurity.
     pub fn choose(&self, view: View<'_>, rows: &[Entry], at: &Open, tree: &Tree) -> Option<(Chosen, Decrease)> {
-        let forest = self.forest;
-        let weights = &tree.weights[at.node as usize * forest.classes..][..forest.classes];
-        let is_pure = weights.iter().filter(|&&weight| weight > 0).count() < 2;
-        if at.depth >= forest.max_depth || at.count < forest.min_split || at.count < 2 * forest.min_leaf || is_pure {
+        let growth = &self.growth;
+        let weights = growth.weights_of(tree, at.node);
+        if !growth.may_split(at, weights) {
             return None;
         }
-        let level_key = if self.has_levels { self.random(at.path, Purpose::Levels)[0] } else { 0 };
+        let level_key = growth.level_key(at.path);
         let chosen = self.search(NodeRows { view, rows, weights, count: at.count, level_key }, at.path)?;
-        let scale = |side: &mut dyn Iterator<Item = u64>| -> Vec<u64> {
-            side.zip(&self.multipliers).map(|(weight, by)| weight * by).collect()
-        };
-        let left = scale(&mut chosen.left.iter().copied());
-        let right = scale(&mut weights.iter().zip(&chosen.left).map(|(all, left)| all - left));
-        let decrease = Decrease::of(forest.criterion, &left, &right);
-        decrease.reaches(forest.min_decrease, self.root_weight).then_some((chosen, decrease))
-    }
-
-    /// The random words of a node.
-    fn random(&self, path: u32, purpose: Purpose) -> [u32; 4] {
-        philox(self.forest.seed, 0, self.tree, path, purpose)
+        let decrease = growth.decrease(&chosen, weights)?;
+        Some((chosen, decrease))
     }
 
     /// Looks at `max_features` features in the node's own random order, and at further ones until one can split it.
     fn search(&self, node: NodeRows<'_>, path: u32) -> Option<Chosen> {
-        let forest = self.forest;
+        let forest = self.growth.forest;
         let bins = forest.records.bins();
-        let rules =
-            Rules { criterion: forest.criterion, min_leaf: forest.min_leaf, multipliers: &self.multipliers, bins };
+        let multipliers = &self.growth.multipliers;
+        let rules = Rules { criterion: forest.criterion, min_leaf: forest.min_leaf, multipliers, bins };
         let all = bins.len() as u32;
-        let order = Permutation::new(all, self.random(path, Purpose::Features));
+        let order = self.growth.order(path);
         with_scratch(|scratch: &mut Scratch<T>| {
             let mut looked_at = 0;
             let mut features = Vec::with_capacity(forest.max_features as usize);
@@ -302,32 +257,10 @@ impl<'a, T: Tally + 'static> Grower<'a, T> {
         chosen: &Chosen,
         decrease: Decrease,
     ) -> [Open; 2] {
-        let classes = self.forest.classes;
-        let left = tree.nodes.len() as u32;
-        let node = Node {
-            left,
-            feature: chosen.feature,
-            cut: chosen.cut,
-            missing_left: chosen.missing_left,
-            decrease: decrease.share(self.root_weight),
-        };
-        let own = at.node as usize * classes;
-        let right_weights: Vec<u64> =
-            tree.weights[own..own + classes].iter().zip(&chosen.left).map(|(all, left)| all - left).collect();
-        tree.nodes[at.node as usize] = node;
-        tree.nodes.extend([Node::LEAF; 2]);
-        tree.weights.extend_from_slice(&chosen.left);
-        tree.weights.extend_from_slice(&right_weights);
+        let node = self.growth.record(tree, at, chosen, decrease);
         let (from, to) = (at.rows.0 as usize, at.rows.1 as usize);
         let middle = from + partition(&node, view, &mut rows[from..to], &mut spare[from..to]);
-        let child = |side: u32, from: usize, to: usize, count| Open {
-            node: left + side,
-            rows: (from as u32, to as u32),
-            depth: at.depth + 1,
-            path: mix(at.path.wrapping_mul(2).wrapping_add(side)),
-            count,
-        };
-        [child(0, from, middle, chosen.left_count), child(1, middle, to, at.count - chosen.left_count)]
+        at.children(&node, middle as u32, chosen)
     }
 }
 

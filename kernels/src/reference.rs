@@ -153,7 +153,7 @@ fn reference_tree(forest: &Forest<'_>, tree: u32, weight_of: &dyn Fn(usize) -> u
 }
 
 /// Rows with few distinct values, many ties, missing cells and categories, over a rule that can be learned.
-fn data(rows: usize, classes: usize, noise: u32, seed: u64) -> (Array2<f32>, Vec<Option<u32>>, Vec<u32>) {
+pub fn data(rows: usize, classes: usize, noise: u32, seed: u64) -> (Array2<f32>, Vec<Option<u32>>, Vec<u32>) {
     let kinds = vec![None, None, None, Some(7), Some(90), None];
     let at = |i: usize, j: usize| philox(seed, i as u32, j as u32, 0, Purpose::BinSample);
     let mut cells = Vec::new();
@@ -181,22 +181,22 @@ fn data(rows: usize, classes: usize, noise: u32, seed: u64) -> (Array2<f32>, Vec
 }
 
 #[derive(Debug, Clone)]
-struct Case {
-    rows: usize,
-    classes: usize,
-    noise: u32,
-    entropy: bool,
-    max_depth: u32,
-    min_leaf: u64,
-    min_decrease: f64,
-    max_features: u32,
-    bootstrap: bool,
-    weighing: u32,
-    max_bins: u32,
-    seed: u64,
+pub struct Case {
+    pub rows: usize,
+    pub classes: usize,
+    pub noise: u32,
+    pub entropy: bool,
+    pub max_depth: u32,
+    pub min_leaf: u64,
+    pub min_decrease: f64,
+    pub max_features: u32,
+    pub bootstrap: bool,
+    pub weighing: u32,
+    pub max_bins: u32,
+    pub seed: u64,
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+pub fn cases() -> impl Strategy<Value = Case> {
     let shape = (2usize..700, 2usize..5, 0u32..60, any::<bool>(), 1u32..12, 1u64..6);
     let rules = (prop_oneof![Just(0.0), 0.0..0.02], 1u32..=6, any::<bool>(), 0u32..3, 3u32..=255, any::<u64>());
     (shape, rules).prop_map(|(a, b)| Case {

@@ -126,9 +126,8 @@ impl FittedPlan {
     ///
     /// # Errors
     /// `Data` when a column is missing or of another type than in training, or a cell is infinite or too large for `f32`.
-    pub fn apply(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
-        // The host is all there is today; a device that is added must be handled here.
-        let Device::Cpu = device;
+    pub fn apply(&self, table: &Table, _device: &Device) -> Result<Applied, FeatureError> {
+        // Columns are computed where they lie: in the host's memory, whatever device learns from them.
         let sources = Sources::open(table, &self.inputs)?;
         let evaluation = Evaluation { graph: &self.graph, programs: &self.programs, sources: &sources };
         let names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();

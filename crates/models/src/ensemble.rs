@@ -1,6 +1,8 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
-use trainer_kernels::{Bins, Cut, IS_SET, MISSING_LEFT, Step, Steps, Tree, Walked, sum_leaves};
+use trainer_kernels::{
+    Bins, Cut, Device, IS_SET, MISSING_LEFT, Step, Steps, Tree, Unavailable, Walked, sum_leaves, sum_leaves_on,
+};
 
 use crate::checkpoint::checkpoints;
 
@@ -93,9 +95,16 @@ impl Ensemble {
     }
 
     /// The mean over trees of each row's leaf: rows x classes, each row adding up to 1.
-    pub fn predict(&self, x: ArrayView2<'_, f32>) -> Array2<f32> {
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn predict(&self, x: ArrayView2<'_, f32>, device: &Device) -> Result<Array2<f32>, Unavailable> {
         let nodes = self.steps();
-        mean(&sum_leaves(x, self.flat(&nodes)), |_| self.roots.len() as u64)
+        let sums = match device {
+            Device::Cpu => sum_leaves(x, self.flat(&nodes)),
+            Device::Gpu(gpu) => sum_leaves_on(gpu, x, self.flat(&nodes))?,
+        };
+        Ok(mean(&sums, |_| self.roots.len() as u64))
     }
 
     /// What [`Self::predict`] would be for the first trees alone, for more and more of them.

@@ -1,6 +1,6 @@
 use ndarray::Array2;
 use trainer_data::{Feature, Label, Matrix, Warning};
-use trainer_kernels::Device;
+use trainer_kernels::{Device, Unavailable};
 
 use crate::Ensemble;
 
@@ -24,6 +24,9 @@ pub enum ModelError {
     /// The bytes are not a model.
     #[error("not a model file: {0}")]
     Format(String),
+    /// The device does not do it.
+    #[error(transparent)]
+    Device(#[from] Unavailable),
     /// Whoever watched the rounds asked for the end.
     #[error("stopped after {done} of {total} rounds")]
     Stopped {
@@ -68,10 +71,11 @@ impl Model {
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the matrix has other columns than the one it was fitted on.
-    pub fn predict(&self, matrix: &Matrix, _device: &Device) -> Result<Array2<f32>, ModelError> {
+    /// [`ModelError::Device`] when the device fails.
+    pub fn predict(&self, matrix: &Matrix, device: &Device) -> Result<Array2<f32>, ModelError> {
         self.check_features(matrix)?;
         Ok(match &self.form {
-            Form::Trees(ensemble) => ensemble.predict(matrix.x.view()),
+            Form::Trees(ensemble) => ensemble.predict(matrix.x.view(), device)?,
         })
     }
 

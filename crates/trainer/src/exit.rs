@@ -146,6 +146,7 @@ fn exit_of_tracking(error: &TrackingError) -> Exit {
 fn exit_of_model(error: &ModelError) -> Exit {
     match error {
         ModelError::Parameter(_) => Exit::Usage,
+        ModelError::Device(_) => Exit::Device,
         // Who else could have asked for the end: without a signal it is our bug.
         ModelError::Stopped { .. } => interrupt::stopped().map_or(Exit::Bug, |stopped| stopped.exit()),
         _ => Exit::Data,
@@ -163,7 +164,7 @@ mod tests {
     fn an_error_finds_its_code_through_any_context() {
         let of = |error: anyhow::Error| exit_of(&error.context("while doing something"));
         assert_eq!(of(Failure::data("x").into()), Exit::Data);
-        assert_eq!(of(Device::open(&DeviceSpec::Cuda(0)).unwrap_err().into()), Exit::Device);
+        assert_eq!(of(Device::open(&DeviceSpec::Cuda(99)).unwrap_err().into()), Exit::Device);
         assert_eq!(of(ModelError::Parameter("x".into()).into()), Exit::Usage);
         assert_eq!(of(ModelError::Data("x".into()).into()), Exit::Data);
         assert_eq!(of(QualityError::OneClass { rows: 3 }.into()), Exit::Usage);

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Categories, Dataset, FeatureKind, Needs};
 use trainer_kernels::cuts::MAX_BINS;
-use trainer_kernels::{Records, Tree, grow};
+use trainer_kernels::{Device, Records, Tree, grow, grow_on};
 
 use super::{Job, Learner, Round};
 use crate::model::Form;
@@ -208,7 +208,11 @@ impl RandomForest {
             (job.on_round)(&Round { done, total })
         };
         let multipliers = resolved.multipliers();
-        let trees = grow(&resolved.forest(self, &records, &multipliers), &on_tree);
+        let forest = resolved.forest(self, &records, &multipliers);
+        let trees = match job.device {
+            Device::Cpu => grow(&forest, &on_tree),
+            Device::Gpu(gpu) => grow_on(gpu, &forest, &on_tree)?,
+        };
         let Some(trees) = trees else { return Err(stopped(done.into_inner())) };
         let mut ensemble = Ensemble::new(data.classes.len());
         trees.iter().for_each(|tree| ensemble.push(tree, records.bins()));

@@ -76,7 +76,7 @@ fn out_of_bag_rows_are_those_that_trees_did_not_draw() {
     let right = |proba: &ndarray::Array2<f32>| {
         fitted.model.decide(proba).iter().zip(&train.y).filter(|(a, b)| a == b).count() as f64 / 900.0
     };
-    let seen = right(&fitted.model.predict(&train.matrix, &trainer_kernels::Device::Cpu).unwrap());
+    let seen = right(&fitted.model.predict(&train.matrix, &Device::Cpu).unwrap());
     let unseen = right(&out_of_bag.proba);
     // One row in ten has a random class: a forest knows those that it saw.
     assert!(seen > 0.97 && (0.80..0.95).contains(&unseen), "{seen} {unseen}");
@@ -95,7 +95,7 @@ fn the_first_trees_are_a_smaller_forest() {
     let mut stages = Vec::new();
     let mut each = |trees: u32, proba: &ndarray::Array2<f32>| stages.push((trees, proba.clone()));
     whole.model.predict_staged(&train.matrix, &mut each).unwrap();
-    let predicted = |fitted: &Fitted| fitted.model.predict(&train.matrix, &trainer_kernels::Device::Cpu).unwrap();
+    let predicted = |fitted: &Fitted| fitted.model.predict(&train.matrix, &Device::Cpu).unwrap();
     assert_eq!(stages[3], (8, predicted(&start)));
     assert_eq!(stages[4], (13, predicted(&whole)));
 }
@@ -121,7 +121,7 @@ fn class_weights_move_the_leaves() {
     train.y = (0..4000).map(|row| u32::from(random(row).is_multiple_of(10))).collect();
     let share = |class_weight| {
         let forest = RandomForest { n_estimators: 20, max_depth: Some(1), class_weight, ..RandomForest::default() };
-        let proba = fitted(&train, forest).model.predict(&train.matrix, &trainer_kernels::Device::Cpu).unwrap();
+        let proba = fitted(&train, forest).model.predict(&train.matrix, &Device::Cpu).unwrap();
         f64::from(proba.column(1).sum()) / 4000.0
     };
     assert!((share(None) - 0.1).abs() < 0.02);

@@ -1,0 +1,152 @@
+//! Every device that is there grows and predicts what the host does.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ShapeBuilder};
+use proptest::prelude::*;
+
+use crate::device::{Device, DeviceSpec, list};
+use crate::gpu::{Gpu, grow_on};
+use crate::grow::{Forest, Weighing, grow};
+use crate::impurity::Criterion;
+use crate::permutation::mix;
+use crate::records::Records;
+use crate::reference::{Case, cases, data};
+
+/// All GPUs, software ones too. `TRAINER_REQUIRE=wgpu`: at least one of that kind.
+pub fn gpus() -> Vec<Gpu> {
+    let open = |name: String| match Device::open(&name.parse::<DeviceSpec>().unwrap()).unwrap() {
+        Device::Gpu(gpu) => Some(gpu),
+        Device::Cpu => None,
+    };
+    let gpus: Vec<Gpu> = list().into_iter().filter(|it| it.unusable.is_none()).filter_map(|it| open(it.name)).collect();
+    let required = std::env::var("TRAINER_REQUIRE").unwrap_or_default();
+    for kind in required.split(',').filter(|kind| !kind.is_empty()) {
+        let is_there = gpus.iter().any(|gpu| gpu.spec().to_string().starts_with(kind));
+        assert!(is_there, "TRAINER_REQUIRE={required}, and there is no {kind}: {:?}", list());
+    }
+    gpus
+}
+
+fn assert_same(case: &Case, max_leaves: Option<u32>, gpus: &[Gpu]) {
+    let (x, kinds, y) = data(case.rows, case.classes, case.noise, case.seed);
+    let records = Records::bin(x.view(), &kinds, &y, case.max_bins, case.seed);
+    let row_weights: Vec<u32> = (0..case.rows as u32).map(|row| mix(row) % 5).collect();
+    let by_class = move |drawn: &[u64]| (0..drawn.len()).map(|class| [1, 7, 2, 5][class]).collect();
+    let forest = Forest {
+        records: &records,
+        classes: case.classes,
+        trees: 3,
+        seed: case.seed,
+        criterion: if case.entropy { Criterion::Entropy } else { Criterion::Gini },
+        max_depth: case.max_depth,
+        min_split: 2,
+        min_leaf: case.min_leaf,
+        min_decrease: (case.min_decrease * 2f64.powi(32)) as u64,
+        max_features: case.max_features,
+        max_leaves,
+        draws: case.bootstrap.then_some(case.rows as u64),
+        weighing: match case.weighing {
+            0 => Weighing::Even,
+            1 => Weighing::Classes(&by_class),
+            _ => Weighing::Rows(&row_weights),
+        },
+    };
+    let expected = grow(&forest, &go_on).unwrap();
+    for gpu in gpus {
+        let found = grow_on(gpu, &forest, &go_on).unwrap().unwrap();
+        for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert_eq!(found, expected, "{gpu:?}, tree {number}, {case:?}");
+        }
+        assert_eq!(found.len(), expected.len());
+    }
+}
+
+#[test]
+fn a_forest_is_the_hosts() {
+    let gpus = gpus();
+    let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    let leaves = proptest::option::of(2u32..20);
+    proptest!(config, |(case in cases(), max_leaves in leaves)| {
+        assert_same(&case, max_leaves, &gpus);
+    });
+}
+
+fn go_on(_: u32, _: &crate::tree::Tree, _: &[u8]) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// A forest of few trees without limits.
+fn plain<'a>(records: &'a Records, classes: usize) -> Forest<'a> {
+    Forest {
+        records,
+        classes,
+        trees: 2,
+        seed: 3,
+        criterion: Criterion::Gini,
+        max_depth: 30,
+        min_split: 2,
+        min_leaf: 1,
+        min_decrease: 0,
+        max_features: records.bins().len() as u32,
+        max_leaves: None,
+        draws: Some(records.rows() as u64),
+        weighing: Weighing::Even,
+    }
+}
+
+/// Rows x features of small numbers, and their classes.
+fn table(rows: usize, features: usize, distinct: u32, classes: u32) -> Records {
+    let cell = |at: usize| (mix(at as u32) % distinct) as f32;
+    let x = Array2::from_shape_vec((rows, features).f(), (0..rows * features).map(cell).collect()).unwrap();
+    let y: Vec<u32> = (0..rows).map(|row| (x[[row, 0]] as u32 + mix(row as u32) % 3) % classes).collect();
+    Records::bin(x.view(), &vec![None; features], &y, 255, 0)
+}
+
+#[test]
+fn shapes_at_the_limits() {
+    let heavy = vec![u32::MAX >> 14; 4000];
+    let heavy: Vec<u32> = heavy.iter().enumerate().map(|(row, weight)| weight - mix(row as u32) % 9).collect();
+    for gpu in gpus() {
+        for (rows, features, distinct, classes) in
+            [(1, 1, 2, 2), (2, 1, 2, 2), (300, 1, 1, 2), (4000, 3, 4000, 2), (900, 7, 50, 100), (40, 4096, 9, 3)]
+        {
+            let records = table(rows, features, distinct, classes);
+            let forest = plain(&records, classes as usize);
+            let expected = grow(&forest, &go_on).unwrap();
+            let found = grow_on(&gpu, &forest, &go_on).unwrap().unwrap();
+            assert!(found == expected, "{gpu:?}: {rows} rows, {features} features, {classes} classes");
+        }
+        // Weights that add up to nearly 2^31.
+        let records = table(4000, 3, 4000, 3);
+        for criterion in [Criterion::Gini, Criterion::Entropy] {
+            let forest = Forest { criterion, weighing: Weighing::Rows(&heavy), draws: None, ..plain(&records, 3) };
+            assert!(
+                grow_on(&gpu, &forest, &go_on).unwrap().unwrap() == grow(&forest, &go_on).unwrap(),
+                "{criterion:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn whoever_watches_can_break_it_off() {
+    let records = table(50, 2, 9, 2);
+    for gpu in gpus() {
+        let stopped = grow_on(&gpu, &plain(&records, 2), &|number, _, _| match number {
+            1 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert_eq!(stopped, Ok(None));
+    }
+}
+
+/// More rows than one tile of any kernel, and histograms in several parts.
+#[test]
+fn many_rows_and_many_parts() {
+    let records = table(30_000, 150, 300, 4);
+    for gpu in gpus() {
+        let forest = Forest { max_depth: 5, max_features: 130, ..plain(&records, 4) };
+        assert!(grow_on(&gpu, &forest, &go_on).unwrap().unwrap() == grow(&forest, &go_on).unwrap(), "{gpu:?}");
+    }
+}
