@@ -1,5 +1,4 @@
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use crate::gpu::Gpu;
@@ -10,7 +9,7 @@ mod nvidia;
 /// Which device was asked for: `auto`, `cpu`, `wgpu:0`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceSpec {
-    /// The best that is there.
+    /// The program's choice.
     #[default]
     Auto,
     /// The host's cores.
@@ -115,15 +114,14 @@ pub enum Device {
 }
 
 impl Device {
-    /// Opens what was asked for. `auto` is the first CUDA device, else the first GPU of WGPU, else the CPU: a rasteriser
-    /// that runs on the host's cores is no GPU.
+    /// Opens what was asked for. `auto` is the CPU: the kernels have run on software Vulkan and on no card yet, and a GPU is
+    /// taken by its name until they have.
     ///
     /// # Errors
     /// A named device that is not there is never replaced by another: [`Unavailable`] says what is.
     pub fn open(spec: &DeviceSpec) -> Result<Self, Unavailable> {
         match *spec {
-            DeviceSpec::Cpu => Ok(Self::Cpu),
-            DeviceSpec::Auto => Ok(best()),
+            DeviceSpec::Cpu | DeviceSpec::Auto => Ok(Self::Cpu),
             DeviceSpec::Wgpu(index) => {
                 let adapters = adapter::all();
                 if adapters.is_empty() {
@@ -150,24 +148,6 @@ impl Device {
             Self::Gpu(gpu) => gpu.spec().to_string(),
         }
     }
-}
-
-/// Where Linux shows GPUs: the kernel's graphics devices, NVIDIA's, those of Windows below WSL.
-const GPU_FILES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
-
-fn best() -> Device {
-    // Loading drivers takes a tenth of a second, and some talk: not where there is nothing for them to drive.
-    if cfg!(target_os = "linux") && !GPU_FILES.iter().any(|file| Path::new(file).exists()) {
-        return Device::Cpu;
-    }
-    let cuda = nvidia::names().is_ok_and(|names| !names.is_empty());
-    let cuda = cuda.then(|| Gpu::open_cuda(DeviceSpec::Cuda(0), 0).ok()).flatten();
-    let wgpu = || {
-        let adapters = adapter::all();
-        let index = adapters.iter().position(|adapter| !adapter.software)?;
-        Gpu::open_wgpu(DeviceSpec::Wgpu(index as u32), &adapters[index].device).ok()
-    };
-    cuda.or_else(wgpu).map_or(Device::Cpu, Device::Gpu)
 }
 
 fn no_driver(asked: DeviceSpec, reason: String, hint: String) -> Unavailable {

@@ -60,7 +60,7 @@ fn about(device: &Listed) -> String {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             format!("{cores} cores, {}", std::env::consts::ARCH)
         }
-        None if device.software => format!("{} (runs on the host's cores: not chosen by `auto`)", device.about),
+        None if device.software => format!("{} (runs on the host's cores)", device.about),
         None => device.about.clone(),
     }
 }
