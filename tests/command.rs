@@ -11,7 +11,7 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "fit",
     "predict",
     "evaluate",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 15] = [
     "schema",
     "sample",
     "devices",
+    "bench",
     "completions",
 ];
 
@@ -137,6 +138,27 @@ fn without_a_driver_a_named_gpu_is_refused_at_once_and_auto_trains() {
         assert!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
     }
     bare(&[&fit[..], &["--set=device=auto"]].concat()).expect(0);
+}
+
+#[test]
+fn a_bench_times_devices_and_compares_their_models() {
+    let small = ["bench", "--rows", "600", "--features", "5", "--classes", "3", "--trees", "4", "--depth", "4"];
+    let run = |devices: &[&str]| {
+        let devices = devices.iter().flat_map(|device| ["--device", device]);
+        let args: Vec<&str> = small.iter().copied().chain(["--repeats", "1", "-o", "json"]).chain(devices).collect();
+        serde_json::from_str::<Json>(&trainer(&args).expect(0).stdout).unwrap()
+    };
+    let told = run(&["cpu", "wgpu:0"]);
+    assert_eq!(told["same_model"], true, "{told:#}");
+    let devices = told["devices"].as_array().unwrap();
+    assert_eq!((devices.len(), &devices[1]["device"]), (2, &Json::from("wgpu:0")));
+    for device in devices {
+        assert!(device["fit_s"].as_f64().unwrap() > 0.0 && device["predict_s"].as_f64().unwrap() > 0.0, "{device}");
+        assert_eq!(device["model_hash"], devices[0]["model_hash"]);
+    }
+    assert_eq!(run(&[])["devices"][0]["device"], "cpu");
+    trainer(&["bench", "--device", "gpu"]).expect(2).says(&["expected auto, cpu, wgpu:N or cuda:N"]);
+    trainer(&["bench", "--device", "cuda:99"]).expect(5).says(&["cuda:99"]);
 }
 
 #[test]

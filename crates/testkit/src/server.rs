@@ -126,10 +126,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // The shell's own `kill` knows groups; Debian's takes no `--`. Already ended is as good as ended now.
         drop(
-            Command::new("sh")
-                .args(["-c", &format!("kill -KILL -{}", self.child.id())])
-                .stderr(Stdio::null())
-                .status(),
+            Command::new("sh").args(["-c", &format!("kill -KILL -{}", self.child.id())]).stderr(Stdio::null()).status(),
         );
         drop(self.child.kill());
         drop(self.child.wait());

@@ -1,5 +1,6 @@
 //! The command line: one file a command, one row in [`Command`].
 
+mod bench;
 mod check;
 mod compare;
 mod completions;
@@ -190,6 +191,8 @@ pub enum Command {
     Sample(sample::SampleArgs),
     /// List the devices and what this build can open
     Devices(devices::DevicesArgs),
+    /// Time the same fit on every device, and compare the models
+    Bench(bench::BenchArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -211,6 +214,7 @@ impl Command {
             Self::Schema(args) => schema::run(args, common),
             Self::Sample(args) => sample::run(args, common),
             Self::Devices(args) => devices::run(args, common),
+            Self::Bench(args) => bench::run(args, common),
             Self::Completions(args) => completions::run(args, common),
         }
     }
