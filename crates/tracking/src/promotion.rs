@@ -78,7 +78,12 @@ pub fn rollback(registry: &mut dyn Store, name: &str, alias: &str) -> Result<Pro
             present.version
         )));
     };
-    let target = find(registry, name, to)?;
+    let Some(target) = registry.version(name, to)? else {
+        return Err(config(format!(
+            "{name}: version {to}, which was `{alias}` before version {}, is not there any more\n  hint: `trainer promote --model {name} --version N --alias {alias}`, with one that is",
+            present.version
+        )));
+    };
     if target.tag(VALIDATION_STATUS) == Some("rejected") {
         return Err(refused(name, to, "rejected", "promote another version"));
     }

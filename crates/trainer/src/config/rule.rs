@@ -5,6 +5,7 @@ use trainer_tracking::{Address, alias_problem, experiment_name_problem, register
 
 use super::problem::{Code, Problem};
 use super::{Config, Training};
+use crate::tracking::registered_name;
 
 /// What the rules say.
 #[derive(Debug, Default)]
@@ -75,6 +76,10 @@ impl Rules {
             if let Some(message) = problem {
                 self.refuse(path, Problem::new(Code::WrongForm, message));
             }
+        }
+        if registry.name.is_none() && registered_name_problem(&config.project.name).is_some() {
+            let name = registered_name(config);
+            self.notes.push(format!("the registered model is called `{name}`: `project.name` cannot be its name"));
         }
         let uri = config.training.tracking_uri.as_deref();
         let off = uri.is_some_and(|uri| matches!(Address::parse(uri), Ok(Address::Off)));

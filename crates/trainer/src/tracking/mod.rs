@@ -15,4 +15,5 @@ mod tables;
 pub use destination::{Destination, Wanted, environment};
 pub use logged::{Logged, again, told};
 pub use record::{Recorded, record_of};
+pub use registration::name as registered_name;
 pub use tables::{confusion_matrix, feature_importance};
