@@ -59,6 +59,12 @@ impl Address {
             "postgresql" | "mysql" | "mssql" => {
                 Err(complain(&format!("{EXPECTED}\n  hint: start `mlflow server` on that database")))
             }
+            // `htp://`, `htpps://`: letters of the right word.
+            _ if scheme.starts_with('h') && scheme.bytes().all(|byte| b"htps".contains(&byte)) => {
+                let rest = redacted(text);
+                let rest = rest.split_once("://").map_or(rest.as_str(), |(_, rest)| rest);
+                Err(complain(&format!("{EXPECTED}\n  hint: http://{rest}")))
+            }
             _ if is_host(&redacted(text)) => Err(complain(&format!("{EXPECTED}\n  hint: http://{}", redacted(text)))),
             _ => Err(complain(&format!("{EXPECTED}\n  hint: for files here, sqlite:///mlflow.db"))),
         }
@@ -223,6 +229,7 @@ mod tests {
         assert!(
             secret.contains("hint: http://mlflow:5000/") && !secret.contains("hunter2") && !secret.contains("s3cret")
         );
+        assert!(error("htp://ann:hunter2@mlflow:5000").ends_with("hint: http://mlflow:5000"));
         assert!(error("10.0.0.7:5000/prefix").contains("hint: http://10.0.0.7:5000/prefix"));
         for text in ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///a.db?mode=ro", "sqlite:a.db"] {
             assert!(error(text).contains("expected"), "{}", error(text));

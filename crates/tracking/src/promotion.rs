@@ -114,8 +114,18 @@ fn point(registry: &mut dyn Store, target: &Version, alias: &str, present: Optio
 }
 
 fn find(registry: &mut dyn Store, name: &str, version: u64) -> Result<Version> {
-    let found = registry.version(name, version)?;
-    found.ok_or_else(|| TrackingError::Config(format!("{}: {name} has no version {version}", registry.place())))
+    if let Some(found) = registry.version(name, version)? {
+        return Ok(found);
+    }
+    let place = registry.place();
+    let (found, hint) = match registry.registered_model(name)? {
+        None => (
+            "no registered model of that name".to_owned(),
+            "give its name with --model, or its store with --tracking-uri",
+        ),
+        Some(_) => (format!("no version {version}"), "`trainer fit` tells the number of the version that it registers"),
+    };
+    Err(TrackingError::Config(format!("{place}: {name}: expected version {version}, found {found}\n  hint: {hint}")))
 }
 
 fn refused(name: &str, version: u64, status: &str, hint: &str) -> TrackingError {
