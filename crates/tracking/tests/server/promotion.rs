@@ -65,7 +65,10 @@ fn moves(store: &mut dyn Store) {
     store.flush().unwrap();
     let message = gate(promote(store, MODEL, 3, "champion", true).unwrap_err());
     assert!(message.starts_with("churn version 3 is rejected, and not approved"), "{message}");
-    assert!(config(promote(store, MODEL, 9, "champion", true).unwrap_err()).contains("expected version 9, found no version 9"));
+    assert!(
+        config(promote(store, MODEL, 9, "champion", true).unwrap_err())
+            .contains("expected version 9, found no version 9")
+    );
     assert!(config(rollback(store, MODEL, "nobody").unwrap_err()).contains("churn has no `nobody`"));
     assert!(config(rollback(store, "nothing", "champion").unwrap_err()).contains("nothing has no `champion`"));
 }
