@@ -35,7 +35,7 @@ impl Server {
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let mut server = Self { child, port };
         let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while !server.is_listening() {
             let ended = server.child.try_wait().expect("a child that can be waited for");
             assert!(ended.is_none(), "{command:?} ended before it listened: {ended:?}");
             assert!(started.elapsed() < Duration::from_secs(60), "{command:?} does not listen on port {port}");
@@ -99,6 +99,10 @@ impl Server {
         server
     }
 
+    fn is_listening(&self) -> bool {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+    }
+
     fn is_healthy(&self) -> bool {
         let ask = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
@@ -130,6 +134,11 @@ impl Drop for Server {
         );
         drop(self.child.kill());
         drop(self.child.wait());
+        // Those it started are not ours to wait for: they are gone when their port is.
+        let asked = Instant::now();
+        while self.is_listening() && asked.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
