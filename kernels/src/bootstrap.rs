@@ -1,5 +1,7 @@
 //! Which rows a tree learns from, and how often.
 
+use std::borrow::Cow;
+
 use crate::philox::{Purpose, draws_below};
 
 /// A row of a tree: its number in the low 28 bits, and how often the tree drew it in the high 4.
@@ -37,6 +39,36 @@ pub fn draw_counts(seed: u64, tree: u32, rows: usize, draws: Option<u64>) -> Vec
         *count = (*count + 1).min(MAX_DRAWS);
     });
     counts
+}
+
+/// How often a tree drew each row, for those who ask.
+#[derive(Debug)]
+pub struct Drawn<'a>(Known<'a>);
+
+#[derive(Debug)]
+enum Known<'a> {
+    Counts(&'a [u8]),
+    Draws { seed: u64, tree: u32, rows: usize, draws: Option<u64> },
+}
+
+impl<'a> Drawn<'a> {
+    /// As it was counted.
+    pub fn counted(counts: &'a [u8]) -> Self {
+        Self(Known::Counts(counts))
+    }
+
+    /// To be drawn again, as [`draw_counts`] draws.
+    pub fn again(seed: u64, tree: u32, rows: usize, draws: Option<u64>) -> Self {
+        Self(Known::Draws { seed, tree, rows, draws })
+    }
+
+    /// Draws of each row.
+    pub fn counts(&self) -> Cow<'a, [u8]> {
+        match self.0 {
+            Known::Counts(counts) => Cow::Borrowed(counts),
+            Known::Draws { seed, tree, rows, draws } => Cow::Owned(draw_counts(seed, tree, rows, draws)),
+        }
+    }
 }
 
 /// The rows with a count, in order.

@@ -14,12 +14,19 @@ use cubecl::wgpu::WgpuRuntime;
 
 use crate::device::{DeviceSpec, Unavailable};
 
+mod assemble;
 mod batch;
 mod candidate;
-mod histogram;
+mod decide;
+mod descend;
+mod draw;
+mod fill;
+mod layout;
 mod leaf_sums;
-mod route;
-mod search;
+mod offer;
+mod random;
+mod shape;
+mod small;
 #[cfg(test)]
 pub(crate) mod tests;
 mod words;
@@ -136,6 +143,23 @@ impl<R: Runtime> Memory<'_, R> {
         Buffer { handle: self.client.create_from_slice(u32::as_bytes(words)), len: words.len() }
     }
 
+    /// A copy of these bytes, as words.
+    pub fn upload_bytes(&self, bytes: &[u8]) -> Buffer {
+        let bytes = if bytes.is_empty() { &[0; 4] } else { bytes };
+        Buffer { handle: self.client.create_from_slice(bytes), len: bytes.len() / size_of::<u32>() }
+    }
+
+    /// Copies words into a buffer, from place `at` on.
+    pub fn paste(&self, words: &[u32], to: &Buffer, at: usize) {
+        if words.is_empty() {
+            return;
+        }
+        let from = self.upload(words);
+        let grid = CubeCount::Static(words.len().div_ceil(4 * 256).clamp(1, 4096) as u32, 1, 1);
+        let (count, at) = (words.len() as u32, at as u32);
+        fill::paste::launch::<R>(self.client, grid, CubeDim::new_1d(256), from.arg(), to.arg(), count, at);
+    }
+
     /// Words of any content.
     pub fn reserve(&self, len: usize) -> Buffer {
         let len = len.max(1);
@@ -147,16 +171,22 @@ impl<R: Runtime> Memory<'_, R> {
         let buffer = self.reserve(len);
         let cubes = (len.div_ceil(4 * 256)).clamp(1, 4096) as u32;
         let grid = CubeCount::Static(cubes, 1, 1);
-        histogram::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), len as u32);
+        fill::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), len as u32);
         buffer
     }
 
     /// The words of a buffer, when all that was launched before is done.
     pub fn read(&self, buffer: &Buffer) -> Result<Vec<u32>, Unavailable> {
+        self.read_first(buffer, buffer.len)
+    }
+
+    /// The first words of a buffer, when all that was launched before is done.
+    pub fn read_first(&self, buffer: &Buffer, words: usize) -> Result<Vec<u32>, Unavailable> {
+        let rest = (buffer.len - words) * size_of::<u32>();
         let lost = |error: cubecl::server::ServerError| {
             self.lost(&error.to_string().lines().take(3).collect::<Vec<_>>().join(": "))
         };
-        let bytes = self.client.read_one(buffer.handle.clone()).map_err(lost)?;
+        let bytes = self.client.read_one(buffer.handle.clone().offset_end(rest as u64)).map_err(lost)?;
         Ok(bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
     }
 
@@ -179,10 +209,20 @@ impl<R: Runtime> Memory<'_, R> {
 
     /// Refuses what no buffer holds.
     pub fn check_fits(&self, what: &'static str, words: usize) -> Result<(), Unavailable> {
-        let (needed, limit) = (words as u64 * 4, self.max_words() as u64 * 4);
-        if needed > limit {
-            return Err(Unavailable::TooLarge { asked: self.spec, what, needed, limit });
-        }
-        Ok(())
+        let limit = self.max_words();
+        if words > limit { Err(self.too_large(what, words, limit)) } else { Ok(()) }
+    }
+
+    /// The error of what does not fit: words that it takes, and words that there are.
+    pub fn too_large(&self, what: &'static str, needed: usize, limit: usize) -> Unavailable {
+        let bytes = |words: usize| words as u64 * size_of::<u32>() as u64;
+        Unavailable::TooLarge { asked: self.spec, what, needed: bytes(needed), limit: bytes(limit) }
+    }
+
+    /// How the device's memory is shared out when a forest is grown.
+    pub fn room(&self) -> layout::Room {
+        let buffer = self.max_words();
+        // A gigabyte of entries at a time, and a quarter of a gigabyte of histograms.
+        layout::Room { buffer, all: usize::MAX, sums: 1 << 26, rows: 1 << 27, small: true, turns: 50_000 }
     }
 }

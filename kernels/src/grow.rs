@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
-use crate::bootstrap::{Entry, draw_counts, draws_of, entries, renumber, row_of};
+use crate::bootstrap::{Drawn, Entry, draw_counts, draws_of, entries, renumber, row_of};
 use crate::frontier::grow_best_first;
 use crate::growth::{Growth, Open, multipliers};
 use crate::impurity::{Criterion, Decrease};
@@ -58,7 +58,7 @@ pub struct Forest<'a> {
 }
 
 /// Called with each tree as it is done: its number, the tree, and how often it drew each row.
-pub type OnTree<'a> = dyn Fn(u32, &Tree, &[u8]) -> ControlFlow<()> + Sync + 'a;
+pub type OnTree<'a> = dyn Fn(u32, &Tree, &Drawn<'_>) -> ControlFlow<()> + Sync + 'a;
 
 /// Grows the forest; `None` when `on_tree` broke it off.
 ///
@@ -69,7 +69,7 @@ pub fn grow(forest: &Forest<'_>, on_tree: &OnTree<'_>) -> Option<Vec<Tree>> {
         .map(|tree| {
             let counts = draw_counts(forest.seed, tree, forest.records.rows(), forest.draws);
             let grown = grow_tree(forest, tree, &counts);
-            match on_tree(tree, &grown, &counts) {
+            match on_tree(tree, &grown, &Drawn::counted(&counts)) {
                 ControlFlow::Continue(()) => Some(grown),
                 ControlFlow::Break(()) => None,
             }

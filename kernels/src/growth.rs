@@ -40,12 +40,19 @@ impl Open {
 
 /// The integer weight of a sample of each class, by what the tree drew; none where classes weigh the same.
 pub fn multipliers(forest: &Forest<'_>, counts: &[u8]) -> Vec<u32> {
-    let Weighing::Classes(multipliers) = forest.weighing else { return vec![] };
+    if !matches!(forest.weighing, Weighing::Classes(_)) {
+        return vec![];
+    }
     let mut drawn = vec![0; forest.classes];
     for (row, &count) in counts.iter().enumerate() {
         drawn[forest.records.class(row) as usize] += u64::from(count);
     }
-    multipliers(&drawn)
+    multipliers_of(forest, &drawn)
+}
+
+/// The same from the samples of each class that the tree drew.
+pub fn multipliers_of(forest: &Forest<'_>, drawn: &[u64]) -> Vec<u32> {
+    if let Weighing::Classes(multipliers) = forest.weighing { multipliers(drawn) } else { vec![] }
 }
 
 /// The rules and random numbers of one tree.

@@ -22,7 +22,7 @@ mod traverse;
 mod tree;
 mod wide;
 
-pub use bootstrap::MAX_ROWS;
+pub use bootstrap::{Drawn, MAX_ROWS};
 pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
 pub use gpu::{Gpu, grow_on, sum_leaves_on};
 pub use grow::{Forest, OnTree, Weighing, grow};

@@ -22,6 +22,11 @@ impl Permutation {
         Self { n, a, b: n.div_ceil(a).max(1), key }
     }
 
+    /// Sizes of the two halves of the network.
+    pub fn halves(&self) -> (u32, u32) {
+        (self.a, self.b)
+    }
+
     /// What stands at place `k < n`.
     pub fn at(&self, k: u32) -> u32 {
         debug_assert!(k < self.n, "a place of the permutation");

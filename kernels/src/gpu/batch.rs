@@ -1,62 +1,67 @@
-//! Forests grown on a device: all trees of a batch a level at a time. The host decides with the same exact integers as its
-//! own driver; sums over rows, the search for splits and the order of rows are the device's.
+//! Forests grown on a device: all trees of a batch a level at a time, from the draws to the leaves, without asking the host
+//! in between. The host adds up what came of it with the same exact integers as its own driver.
 
-use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
 use cubecl::prelude::*;
 use rayon::prelude::*;
 
-use super::route::{ROUTE_ROWS, SPLIT_WORDS, route, settle};
-use super::search::{Ask, Found, Search};
+use super::assemble::{Grown, assemble};
+use super::candidate::{OUT_WORDS, best_candidates};
+use super::decide::{self, split_nodes};
+use super::descend::{self, clear_sums, send_rows};
+use super::draw::{self, draw_rows, enter};
+use super::layout::{Layout, PartLaunchOf, Room};
+use super::shape::{
+    BROKEN, IS_CATEGORY, LEVELS, NODES, NONE, OPEN, OPEN_HEAD, OVERFLOW, RAN, RANGE_ALL, SMALL, SPLIT_HEAD,
+    SPLIT_STAYS, SPLITS, TILES, counters,
+};
+use super::small::{self, grow_small};
 use super::{Buffer, Gpu, Memory, on_backend};
-use crate::bootstrap::{draw_counts, draws_of, entries, row_of};
-use crate::cuts::MISSING;
+use crate::bootstrap::Drawn;
 use crate::device::Unavailable;
-use crate::frontier::Ready;
+use crate::entropy::table;
 use crate::grow::{Forest, OnTree, Weighing};
-use crate::growth::{Growth, Open, multipliers};
-use crate::impurity::Decrease;
-use crate::scan::{Chosen, Cut};
-use crate::tree::{Node, Tree};
-
-/// Most rows of the trees that are grown together: a gigabyte of entries.
-const MOST_ROWS: usize = 1 << 28;
-/// Most trees that are grown together.
-const MOST_TREES: usize = 256;
+use crate::growth::{Growth, Open, multipliers_of};
+use crate::impurity::Criterion;
+use crate::records::Bins;
+use crate::tree::Tree;
 
 /// Grows the forest on a GPU: the trees of [`crate::grow()`], byte for byte. `None` when `on_tree` broke it off.
 ///
-/// Memory on the device: the records, twice four bytes for each row of each tree of a batch, and the histograms.
+/// Memory on the device: the records, twice four bytes for each row of each tree of a batch, the histograms and the nodes.
+/// Rows that one buffer does not hold are laid out in pages; records that the device does not hold are brought page by page
+/// at each level. A batch has as many trees as there is room for.
 ///
 /// # Errors
 /// What does not fit the device, and a device that is lost.
 pub fn grow_on(gpu: &Gpu, forest: &Forest<'_>, on_tree: &OnTree<'_>) -> Result<Option<Vec<Tree>>, Unavailable> {
-    on_backend!(gpu, memory => grow_in(&memory, forest, on_tree))
+    on_backend!(gpu, memory => grow_in(&memory, forest, on_tree, &memory.room()))
 }
 
-fn grow_in<R: Runtime>(
+pub(super) fn grow_in<R: Runtime>(
     memory: &Memory<'_, R>,
     forest: &Forest<'_>,
     on_tree: &OnTree<'_>,
+    room: &Room,
 ) -> Result<Option<Vec<Tree>>, Unavailable> {
-    let search = Search::new(memory, forest)?;
-    let rows = forest.records.rows();
-    memory.check_fits("the rows of one tree", rows)?;
-    let together = (memory.max_words().min(MOST_ROWS) / rows.max(1)).clamp(1, MOST_TREES) as u32;
     let mut grown = Vec::with_capacity(forest.trees as usize);
-    for first in (0..forest.trees).step_by(together as usize) {
-        let numbers: Vec<u32> = (first..forest.trees.min(first + together)).collect();
-        let seeds: Vec<(Sapling<'_>, Vec<u32>)> =
-            numbers.par_iter().map(|&number| Sapling::new(forest, number)).collect();
-        let batch = Batch::new(memory, &search, forest, seeds);
-        let done: Option<Vec<Tree>> = batch
-            .grow()?
+    let mut slack = 1;
+    while grown.len() < forest.trees as usize {
+        let first = grown.len() as u32;
+        let layout = Layout::of(forest, (forest.trees - first) as usize, room, slack)
+            .map_err(|(what, needed, limit)| memory.too_large(what, needed, limit))?;
+        let Some(trees) = Batch::new(memory, forest, layout, first).grow()? else {
+            // More nodes than the lists were made for.
+            slack *= 2;
+            continue;
+        };
+        let done: Option<Vec<Tree>> = trees
             .into_par_iter()
-            .map(|sapling| {
-                let tree = sapling.growth.finish(&sapling.tree);
-                let go_on = on_tree(sapling.number, &tree, &sapling.counts);
-                (go_on == ControlFlow::Continue(())).then_some(tree)
+            .zip(first..first + layout.trees as u32)
+            .map(|(tree, number)| {
+                let drawn = Drawn::again(forest.seed, number, forest.records.rows(), forest.draws);
+                (on_tree(number, &tree, &drawn) == ControlFlow::Continue(())).then_some(tree)
             })
             .collect();
         match done {
@@ -67,238 +72,361 @@ fn grow_in<R: Runtime>(
     Ok(Some(grown))
 }
 
-/// A tree under way.
-struct Sapling<'a> {
-    number: u32,
-    growth: Growth<'a>,
-    tree: Tree,
-    /// How often it drew each row.
-    counts: Vec<u8>,
-    /// Nodes whose best split is not known yet.
-    open: Vec<Open>,
-    /// Splits that wait for their turn, where the number of leaves is limited.
-    ready: BinaryHeap<Ready>,
-    leaves: u32,
-}
-
-impl<'a> Sapling<'a> {
-    /// The root alone, with the entries of its rows.
-    fn new(forest: &'a Forest<'a>, number: u32) -> (Self, Vec<u32>) {
-        let counts = draw_counts(forest.seed, number, forest.records.rows(), forest.draws);
-        let mut growth = Growth::new(forest, number, &multipliers(forest, &counts));
-        let rows = entries(&counts);
-        let mut weights = vec![0; forest.classes];
-        let mut count = 0;
-        for &entry in &rows {
-            let row = row_of(entry) as usize;
-            let weight = if let Weighing::Rows(weights) = forest.weighing { weights[row] } else { 1 };
-            weights[forest.records.class(row) as usize] += u64::from(draws_of(entry)) * u64::from(weight);
-            count += u64::from(draws_of(entry));
-        }
-        growth.set_root(&weights);
-        let root = Open { node: 0, rows: (0, rows.len() as u32), depth: 0, path: 1, count };
-        let open = if growth.may_split(&root, &weights) { vec![root] } else { vec![] };
-        let tree = Tree { nodes: vec![Node::LEAF], weights };
-        (Self { number, growth, tree, counts, open, ready: BinaryHeap::new(), leaves: 1 }, rows)
-    }
-
-    /// Takes in the best splits of its open nodes; returns those to make now.
-    fn decide(&mut self, found: Vec<Option<Chosen>>) -> Vec<Made> {
-        let Self { growth, tree, open, ready, leaves, .. } = self;
-        let chosen = open.drain(..).zip(found).filter_map(|(at, chosen)| {
-            let chosen = chosen?;
-            let decrease = growth.decrease(&chosen, growth.weights_of(tree, at.node))?;
-            Some(Ready { at, chosen, decrease })
-        });
-        let now: Vec<Ready> = match growth.forest.max_leaves {
-            None => chosen.collect(),
-            Some(most) => {
-                ready.extend(chosen);
-                if *leaves < most { ready.pop().into_iter().collect() } else { vec![] }
-            }
-        };
-        *leaves += now.len() as u32;
-        now.into_iter().map(|Ready { at, chosen, decrease }| self.make(at, chosen, decrease)).collect()
-    }
-
-    fn make(&mut self, at: Open, chosen: Chosen, decrease: Decrease) -> Made {
-        let node = self.growth.record(&mut self.tree, &at, &chosen, decrease);
-        // Where the middle is, the device knows.
-        let children = at.children(&node, at.rows.1, &chosen);
-        let open = children.map(|child| self.growth.may_split(&child, self.growth.weights_of(&self.tree, child.node)));
-        let is_last = self.growth.forest.max_leaves.is_some_and(|most| self.leaves >= most);
-        Made { at, node, children, open: if is_last { [false; 2] } else { open } }
-    }
-}
-
-/// A split that was made.
-struct Made {
-    at: Open,
-    node: Node,
-    /// With the parent's rows on the left.
-    children: [Open; 2],
-    /// Which of them may be split in turn.
-    open: [bool; 2],
-}
-
 /// Trees that are grown together.
 struct Batch<'a, R: Runtime> {
     memory: &'a Memory<'a, R>,
-    search: &'a Search<'a, R>,
     forest: &'a Forest<'a>,
-    saplings: Vec<Sapling<'a>>,
-    rows: Buffer,
-    spare: Buffer,
+    layout: Layout,
+    first_tree: u32,
+    /// Records and weights of each page, where they stay on the device.
+    resident: Vec<(Buffer, Buffer)>,
+    /// Entries of each page.
+    rows: Vec<Buffer>,
+    lists: Buffer,
+    nodes: Buffer,
+    tallies: Buffer,
+    sums: Buffer,
+    found: Buffer,
+    best: Buffer,
+    /// Kernels that were launched.
+    launched: u32,
 }
+
+/// A root, before it is split.
+struct Root<'a> {
+    growth: Growth<'a>,
+    weights: Vec<u64>,
+    samples: u64,
+    /// Entries on each page.
+    entries: Vec<u32>,
+    is_open: bool,
+}
+
+/// Levels that are grown before the host asks again whether there is more to do.
+const FURTHER_LEVELS: u32 = 4;
 
 impl<'a, R: Runtime> Batch<'a, R> {
-    fn new(
-        memory: &'a Memory<'a, R>,
-        search: &'a Search<'a, R>,
-        forest: &'a Forest<'a>,
-        seeds: Vec<(Sapling<'a>, Vec<u32>)>,
-    ) -> Self {
-        let mut rows = Vec::new();
-        let mut saplings = Vec::with_capacity(seeds.len());
-        for (mut sapling, own) in seeds {
-            let first = rows.len() as u32;
-            sapling.open.iter_mut().for_each(|root| root.rows = (first, first + own.len() as u32));
-            rows.extend(own);
-            saplings.push(sapling);
+    fn new(memory: &'a Memory<'a, R>, forest: &'a Forest<'a>, layout: Layout, first_tree: u32) -> Self {
+        let results = OUT_WORDS as usize + forest.classes;
+        let mut batch = Self {
+            memory,
+            forest,
+            layout,
+            first_tree,
+            resident: vec![],
+            rows: (0..layout.pages).map(|_| memory.reserve(2 * layout.trees * layout.page_rows)).collect(),
+            lists: memory.reserve(layout.list_words()),
+            nodes: memory.zeros(layout.nodes * layout.node_words()),
+            tallies: memory.zeros(layout.tally_words()),
+            sums: memory.reserve(layout.part * layout.slots * layout.width),
+            found: memory.reserve(layout.part * results),
+            best: memory.reserve(layout.open * results),
+            launched: 0,
+        };
+        if layout.resident {
+            batch.resident = (0..layout.pages).map(|page| batch.upload_page(page)).collect();
         }
-        Self { memory, search, forest, saplings, rows: memory.upload(&rows), spare: memory.reserve(rows.len()) }
+        batch
     }
 
-    fn grow(mut self) -> Result<Vec<Sapling<'a>>, Unavailable> {
-        loop {
-            let found = self.choose()?;
-            let made: Vec<Vec<Made>> =
-                self.saplings.par_iter_mut().zip(found).map(|(sapling, found)| sapling.decide(found)).collect();
-            if made.iter().all(Vec::is_empty) {
-                return Ok(self.saplings);
+    /// The trees, or `None` where the lists were too short.
+    fn grow(mut self) -> Result<Option<Vec<Tree>>, Unavailable> {
+        let sums = self.enter()?;
+        let roots = self.roots(&sums);
+        let facts = self.facts(&roots);
+        self.plant(&roots);
+        let (mut level, mut until) = (0, self.layout.usual_levels());
+        let counts = loop {
+            for level in level..until {
+                self.grow_level(level, &facts);
             }
-            self.route(made)?;
+            let counts = self.memory.read_first(&self.tallies, counters(self.layout.pages as u32))?;
+            if counts[OVERFLOW as usize] != 0 {
+                return Ok(None);
+            }
+            // A split without open children has its rows to bring to small ones.
+            if counts[self.level_at(until) + SPLITS as usize] == 0 {
+                break counts;
+            }
+            (level, until) = (until, until + FURTHER_LEVELS);
+        };
+        let counts = if counts[SMALL as usize] > 0 { self.grow_small(&facts, counts[SMALL as usize])? } else { counts };
+        if counts[OVERFLOW as usize] != 0 {
+            return Ok(None);
         }
+        if counts[RAN as usize] != self.launched {
+            return Err(self.memory.lost("a kernel did not run"));
+        }
+        if counts[BROKEN as usize] != 0 {
+            return Err(self.memory.lost("the sums of a node are not those of its rows"));
+        }
+        let nodes = counts[NODES as usize] as usize;
+        let words = self.memory.read_first(&self.nodes, nodes * self.layout.node_words())?;
+        let (cut_words, classes, bins) = (self.layout.cut_words, self.forest.classes, self.forest.records.bins());
+        let grown = Grown { words: &words, cut_words, classes, bins };
+        Ok(Some(
+            roots.par_iter().zip(0..roots.len() as u32).map(|(root, id)| assemble(&grown, &root.growth, id)).collect(),
+        ))
     }
 
-    /// For each tree the best splits of its open nodes.
-    fn choose(&self) -> Result<Vec<Vec<Option<Chosen>>>, Unavailable> {
-        let all = self.forest.records.bins().len() as u32;
-        let nodes: Vec<(&Sapling<'_>, &Open)> =
-            self.saplings.iter().flat_map(|sapling| sapling.open.iter().map(move |open| (sapling, open))).collect();
-        let mut chosen: Vec<Option<Chosen>> = nodes.iter().map(|_| None).collect();
-        let mut looked_at = 0;
-        while looked_at < all {
-            let waiting: Vec<usize> = (0..nodes.len()).filter(|&i| chosen[i].is_none()).collect();
-            if waiting.is_empty() {
-                break;
-            }
-            // As many as are asked for; then one after the other, until one can split the node.
-            let is_first = looked_at == 0;
-            let take = if is_first { self.forest.max_features.min(all) } else { FURTHER.min(all - looked_at) };
-            let asks: Vec<Ask<'_>> = waiting
-                .par_iter()
-                .map(|&i| {
-                    let (sapling, open) = nodes[i];
-                    let growth = &sapling.growth;
-                    let order = growth.order(open.path);
-                    Ask {
-                        rows: open.rows,
-                        count: open.count,
-                        weights: growth.weights_of(&sapling.tree, open.node),
-                        multipliers: &growth.multipliers,
-                        level_key: growth.level_key(open.path),
-                        features: (looked_at..looked_at + take).map(|k| order.at(k)).collect(),
-                    }
-                })
-                .collect();
-            for (i, found) in waiting.into_iter().zip(self.search.best(&self.rows, &asks)?) {
-                let mut found = found.into_iter().flatten();
-                let best = if is_first { found.reduce(Found::better) } else { found.next() };
-                chosen[i] = best.map(|found| found.chosen);
-            }
-            looked_at += take;
-        }
-        let mut chosen = chosen.into_iter();
-        Ok(self.saplings.iter().map(|sapling| chosen.by_ref().take(sapling.open.len()).collect()).collect())
+    fn weighted(&self) -> bool {
+        matches!(self.forest.weighing, Weighing::Rows(_))
     }
 
-    /// Orders the rows by the splits, and opens the children.
-    fn route(&mut self, made: Vec<Vec<Made>>) -> Result<(), Unavailable> {
-        // Rows whose nodes are leaves now are asked for no more.
-        let routed: Vec<&Made> = made.iter().flatten().filter(|made| made.open.contains(&true)).collect();
-        let mut splits = Vec::with_capacity(routed.len() * SPLIT_WORDS);
-        let mut tiles = 0;
-        for Made { at, node, .. } in &routed {
-            splits.extend([tiles, at.rows.0, at.rows.1, node.feature]);
-            splits.extend(bits_of(node));
-            tiles += (at.rows.1 - at.rows.0).div_ceil(ROUTE_ROWS);
-        }
-        let (count, memory) = (routed.len(), self.memory);
-        if count == 0 {
-            return Ok(());
-        }
-        let splits = memory.upload(&splits);
-        let cursors = memory.upload(&vec![0; 2 * count]);
-        route::launch::<R>(
-            memory.client,
-            memory.grid(tiles as usize),
-            CubeDim::new_1d(ROUTE_ROWS),
-            self.search.records().arg(),
-            self.rows.arg(),
-            splits.arg(),
-            cursors.arg(),
-            self.spare.arg(),
-            count as u32,
-            tiles,
-            self.search.stride(),
-        );
-        if self.forest.max_leaves.is_some() {
-            // Nodes that wait for their turn keep their rows where they are.
-            settle::launch::<R>(
+    /// Where the counters of a level stand.
+    fn level_at(&self, level: u32) -> usize {
+        (LEVELS + level % 2 * (TILES + self.layout.pages as u32)) as usize
+    }
+
+    /// Brings the records and weights of a page to the device.
+    fn upload_page(&self, page: usize) -> (Buffer, Buffer) {
+        let (records, rows) = (self.forest.records, self.layout.rows_of(page));
+        let bytes = &records.bytes()[rows.start * records.stride()..rows.end * records.stride()];
+        let weights = if let Weighing::Rows(weights) = self.forest.weighing { &weights[rows] } else { &[] };
+        (self.memory.upload_bytes(bytes), self.memory.upload(weights))
+    }
+
+    fn page(&self, page: usize) -> (Buffer, Buffer) {
+        self.resident.get(page).cloned().unwrap_or_else(|| self.upload_page(page))
+    }
+
+    fn grid(&self, cubes: usize) -> CubeCount {
+        self.memory.grid(cubes.clamp(1, self.layout.most_cubes))
+    }
+
+    fn shape(&self) -> super::shape::ShapeLaunch<R> {
+        self.layout.shape(self.forest, self.first_tree)
+    }
+
+    /// Draws the rows of each tree. For each: entries of each page, weight of each class, samples.
+    fn enter(&self) -> Result<Vec<u32>, Unavailable> {
+        let (memory, layout, forest) = (self.memory, &self.layout, self.forest);
+        let rows = forest.records.rows();
+        let trees = layout.trees as u32;
+        let counts = memory.zeros(if forest.draws.is_some() { layout.trees * rows.div_ceil(4) } else { 1 });
+        if let Some(draws) = forest.draws {
+            let cubes = self.grid((draws as usize).div_ceil(2 * draw::UNITS as usize));
+            let units = CubeDim::new_1d(draw::UNITS);
+            draw_rows::launch::<R>(
                 memory.client,
-                memory.grid(tiles as usize),
-                CubeDim::new_1d(ROUTE_ROWS),
-                self.spare.arg(),
-                splits.arg(),
-                self.rows.arg(),
-                count as u32,
-                tiles,
+                cubes,
+                units,
+                counts.arg(),
+                self.shape(),
+                trees,
+                draws as u32,
+                rows as u32,
             );
-        } else {
-            std::mem::swap(&mut self.rows, &mut self.spare);
         }
-        let cursors = memory.read(&cursors)?;
-        let len = |made: &Made| made.at.rows.1 - made.at.rows.0;
-        if !routed.iter().zip(cursors.chunks_exact(2)).all(|(made, sides)| sides[0] + sides[1] == len(made)) {
-            return Err(memory.lost("the rows of a split are not those of its node"));
+        let sums = memory.zeros(layout.trees * (layout.pages + forest.classes + 1));
+        for page in 0..layout.pages {
+            let (records, weights) = self.page(page);
+            let of_page = layout.rows_of(page);
+            let tiles = layout.trees * of_page.len().div_ceil(draw::TILE_ROWS as usize);
+            enter::launch::<R>(
+                memory.client,
+                self.grid(tiles),
+                CubeDim::new_1d(draw::UNITS),
+                counts.arg(),
+                records.arg(),
+                weights.arg(),
+                self.rows[page].arg(),
+                sums.arg(),
+                self.shape(),
+                page as u32,
+                of_page.start as u32,
+                of_page.len() as u32,
+                rows as u32,
+                trees,
+                forest.draws.is_some(),
+                self.weighted(),
+            );
         }
-        let mut lefts = cursors.chunks_exact(2).map(|sides| sides[0]);
-        for (sapling, made) in self.saplings.iter_mut().zip(made) {
-            for Made { at, children: [mut left, mut right], open, .. } in made {
-                if open.contains(&true) {
-                    let middle = at.rows.0 + lefts.next().expect("one for each split");
-                    left.rows.1 = middle;
-                    right.rows.0 = middle;
-                }
-                sapling.open.extend([left, right].into_iter().zip(open).filter(|it| it.1).map(|it| it.0));
+        memory.read(&sums)
+    }
+
+    fn roots(&self, sums: &[u32]) -> Vec<Root<'a>> {
+        let (layout, forest) = (&self.layout, self.forest);
+        let root = |(sums, number): (&[u32], u32)| {
+            let (entries, rest) = sums.split_at(layout.pages);
+            let weights: Vec<u64> = rest[..forest.classes].iter().map(|&weight| weight.into()).collect();
+            let samples = u64::from(rest[forest.classes]);
+            let mut growth = Growth::new(forest, number, &multipliers_of(forest, &weights));
+            growth.set_root(&weights);
+            let open = Open { node: 0, rows: (0, 0), depth: 0, path: 1, count: samples };
+            let is_open = growth.may_split(&open, &weights);
+            Root { growth, weights, samples, entries: entries.to_vec(), is_open }
+        };
+        sums.chunks_exact(layout.pages + forest.classes + 1).zip(self.first_tree..).map(root).collect()
+    }
+
+    /// What holds for the whole batch: multipliers of each tree, bins of each feature, logarithms.
+    fn facts(&self, roots: &[Root<'_>]) -> Buffer {
+        let mut facts: Vec<u32> =
+            roots.iter().flat_map(|root| root.growth.multipliers.iter().map(|&by| by as u32)).collect();
+        facts.extend(self.forest.records.bins().iter().map(|bins| match bins {
+            Bins::Number { .. } => bins.len(),
+            Bins::Category { .. } => bins.len() | IS_CATEGORY,
+        }));
+        if self.forest.criterion == Criterion::Entropy {
+            facts.extend_from_slice(table());
+        }
+        self.memory.upload(&facts)
+    }
+
+    /// Writes the roots, and lists those that are to be split.
+    fn plant(&self, roots: &[Root<'_>]) {
+        let (memory, layout) = (self.memory, &self.layout);
+        let (mut nodes, mut open, mut splits, mut small) = (vec![], vec![], vec![], vec![]);
+        let mut tiles = vec![vec![]; layout.pages];
+        let (mut slots, mut small_count) = (0, 0);
+        for (root, id) in roots.iter().zip(0u32..) {
+            nodes.resize(nodes.len() + layout.node_words() - root.weights.len(), 0);
+            nodes.extend(root.weights.iter().map(|&weight| weight as u32));
+            let head = [id, id, 0, 1, root.samples as u32, 0, RANGE_ALL, 0];
+            let ranges = root.entries.iter().enumerate().flat_map(|(page, &count)| {
+                let first = id * layout.rows_of(page).len() as u32;
+                [first, first + count]
+            });
+            if !root.is_open {
+                continue;
             }
+            if root.samples as usize <= layout.small {
+                small.extend(head.into_iter().chain(ranges));
+                small_count += 1;
+                continue;
+            }
+            open.extend(head.into_iter().chain(ranges.clone()));
+            let mut split = vec![0; SPLIT_HEAD as usize];
+            split[..2].copy_from_slice(&[id, SPLIT_STAYS]);
+            split[11..17].copy_from_slice(&[id, slots, NONE, 1, 0, 0]);
+            splits.extend(split.into_iter().chain(ranges));
+            for (tiles, &count) in tiles.iter_mut().zip(&root.entries) {
+                tiles.extend((0..count.div_ceil(descend::TILE_ROWS)).flat_map(|tile| [slots, tile]));
+            }
+            slots += 1;
         }
-        Ok(())
+        debug_assert_eq!(open.len(), slots as usize * (OPEN_HEAD as usize + 2 * layout.pages), "one a root");
+        let mut counts = vec![0; counters(layout.pages as u32)];
+        counts[NODES as usize] = roots.len() as u32;
+        counts[SMALL as usize] = small_count;
+        let level = self.level_at(0);
+        counts[level + OPEN as usize] = slots;
+        counts[level + SPLITS as usize] = slots;
+        for (page, tiles) in tiles.iter().enumerate() {
+            counts[level + TILES as usize + page] = tiles.len() as u32 / 2;
+            memory.paste(tiles, &self.lists, layout.tiles_at() + 2 * page * layout.tiles);
+        }
+        memory.paste(&nodes, &self.nodes, 0);
+        memory.paste(&counts, &self.tallies, 0);
+        memory.paste(&open, &self.lists, 0);
+        memory.paste(&splits, &self.lists, layout.splits_at());
+        memory.paste(&small, &self.lists, layout.small_at());
     }
-}
 
-/// Further features that are looked at together, when the first ones cannot split a node.
-const FURTHER: u32 = 8;
-
-/// One bit for each bin that goes left, that of missing values too.
-fn bits_of(node: &Node) -> [u32; 8] {
-    let mut bits = [0; 8];
-    match node.cut {
-        Cut::UpTo(last) => (0..=last).for_each(|bin| bits[bin as usize / 32] |= 1 << (bin % 32)),
-        Cut::Set(set) => (0..8).for_each(|i| bits[i] = (set[i / 2] >> (32 * (i % 2))) as u32),
+    /// Brings all rows down to a level, and splits its nodes.
+    fn grow_level(&mut self, level: u32, facts: &Buffer) {
+        let layout = self.layout;
+        let parity = level % 2;
+        for (first, part) in layout.parts(level) {
+            self.launched += 3;
+            let words = part.pairs * layout.slots * layout.width;
+            clear_sums::launch::<R>(
+                self.memory.client,
+                self.grid(words.div_ceil(4 * 256)),
+                CubeDim::new_1d(256),
+                self.sums.arg(),
+                self.tallies.arg(),
+                self.shape(),
+                part.launch(),
+                parity,
+            );
+            for page in 0..layout.pages {
+                self.descend(page, parity, &part, first == 0);
+            }
+            self.choose(parity, &part, facts);
+            let nodes = part.pairs.div_ceil(layout.pairs) + 1;
+            split_nodes::launch::<R>(
+                self.memory.client,
+                self.grid(nodes),
+                CubeDim::new_1d(decide::UNITS),
+                self.found.arg(),
+                self.best.arg(),
+                self.lists.arg(),
+                self.nodes.arg(),
+                self.tallies.arg(),
+                self.shape(),
+                part.launch(),
+                parity,
+            );
+        }
     }
-    let missing = 1u32 << (MISSING % 32);
-    bits[7] = if node.missing_left { bits[7] | missing } else { bits[7] & !missing };
-    bits
+
+    fn descend(&mut self, page: usize, parity: u32, part: &PartLaunchOf, routing: bool) {
+        let (records, weights) = self.page(page);
+        self.launched += 1;
+        send_rows::launch::<R>(
+            self.memory.client,
+            self.grid(self.layout.tiles),
+            CubeDim::new_1d(descend::UNITS),
+            records.arg(),
+            weights.arg(),
+            self.rows[page].arg(),
+            self.lists.arg(),
+            self.tallies.arg(),
+            self.sums.arg(),
+            self.shape(),
+            part.launch(),
+            page as u32,
+            parity,
+            routing,
+            self.weighted(),
+            self.forest.classes == 2 && !self.weighted(),
+        );
+    }
+
+    fn choose(&self, parity: u32, part: &PartLaunchOf, facts: &Buffer) {
+        let units = (self.layout.slots as u32).next_power_of_two().max(32);
+        best_candidates::launch::<R>(
+            self.memory.client,
+            self.grid(part.pairs),
+            CubeDim::new_1d(units),
+            self.sums.arg(),
+            self.lists.arg(),
+            self.nodes.arg(),
+            facts.arg(),
+            self.found.arg(),
+            self.tallies.arg(),
+            self.shape(),
+            part.launch(),
+            parity,
+            units,
+            self.weighted(),
+            self.layout.cut_words > 1,
+            self.forest.criterion == Criterion::Entropy,
+        );
+    }
+
+    /// Grows all that is below the small nodes; returns the counters.
+    fn grow_small(&mut self, facts: &Buffer, count: u32) -> Result<Vec<u32>, Unavailable> {
+        let (records, weights) = self.page(0);
+        self.launched += 1;
+        grow_small::launch::<R>(
+            self.memory.client,
+            self.grid(count as usize),
+            CubeDim::new_1d(small::UNITS),
+            records.arg(),
+            weights.arg(),
+            self.rows[0].arg(),
+            self.lists.arg(),
+            facts.arg(),
+            self.nodes.arg(),
+            self.tallies.arg(),
+            self.shape(),
+            self.weighted(),
+            self.layout.cut_words > 1,
+            self.forest.criterion == Criterion::Entropy,
+        );
+        self.memory.read_first(&self.tallies, counters(self.layout.pages as u32))
+    }
 }

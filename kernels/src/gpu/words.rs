@@ -134,17 +134,17 @@ pub fn mix(value: u32) -> u32 {
     b ^ (b >> 16u32)
 }
 
-/// [`crate::entropy::n_log2_n`], from the table that [`crate::entropy::table`] gives.
+/// [`crate::entropy::n_log2_n`], from the table that [`crate::entropy::table`] gives, which stands at `first`.
 #[cube]
-pub fn n_log2_n(n: u32, table: &Array<u32>) -> Two {
+pub fn n_log2_n(n: u32, table: &Array<u32>, first: u32) -> Two {
     let bits = 32u32 - u32::leading_zeros(n);
     let shift = select(bits > 16u32, bits - 16u32, 0u32);
     let index = n >> shift;
     let rest = n & ((1u32 << shift) - 1u32);
-    let low = table[index as usize];
+    let low = table[(first + index) as usize];
     let next = index + 1u32;
     let is_last = next > 65_535u32;
-    let high = select(is_last, 16u32 << 24u32, table[select(is_last, 0u32, next) as usize]);
+    let high = select(is_last, 16u32 << 24u32, table[(first + select(is_last, 0u32, next)) as usize]);
     let log = low + select(shift > 0u32, ((high - low) * rest) >> shift, 0u32) + (shift << 24u32);
     let whole = product(n, log);
     Two { w0: select(n < 2u32, 0u32, whole.w0), w1: select(n < 2u32, 0u32, whole.w1) }
@@ -179,7 +179,7 @@ mod tests {
             let less = subtract_saturating(a.den, b.den);
             out[i + 1] = less.w0;
             out[i + 2] = less.w1;
-            let log = n_log2_n(input[i], logs);
+            let log = n_log2_n(input[i], logs, 0u32);
             out[i + 3] = log.w0;
             out[i + 4] = log.w1;
             // Within 96 bits.

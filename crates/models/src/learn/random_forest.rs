@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Categories, Dataset, FeatureKind, Needs};
 use trainer_kernels::cuts::MAX_BINS;
-use trainer_kernels::{Device, Records, Tree, grow, grow_on};
+use trainer_kernels::{Device, Drawn, Records, Tree, grow, grow_on};
 
 use super::{Job, Learner, Round};
 use crate::model::Form;
@@ -200,9 +200,9 @@ impl RandomForest {
         }
         let out_of_bag = self.oob_score.then(|| OutOfBagSums::new(data.y.len(), data.classes.len(), total));
         let done = AtomicU32::new(0);
-        let on_tree = |number: u32, tree: &Tree, counts: &[u8]| {
+        let on_tree = |number: u32, tree: &Tree, drawn: &Drawn<'_>| {
             if let Some(sums) = &out_of_bag {
-                sums.add(number, tree, &records, counts);
+                sums.add(number, tree, &records, &drawn.counts());
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             (job.on_round)(&Round { done, total })
