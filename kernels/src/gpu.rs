@@ -12,7 +12,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 use cubecl::wgpu::WgpuRuntime;
 
-use crate::device::{DeviceSpec, Unavailable};
+use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, free_of_cuda};
 
 mod batch;
 mod candidate;
@@ -32,6 +32,9 @@ pub use leaf_sums::sum_leaves_on;
 pub struct Gpu {
     spec: DeviceSpec,
     client: Client,
+    /// As it was when the device was opened.
+    memory: DeviceMemory,
+    software: bool,
 }
 
 #[derive(Clone)]
@@ -64,14 +67,25 @@ impl fmt::Debug for Gpu {
 }
 
 impl Gpu {
-    /// Opens a WGPU adapter that [`crate::device::adapters`] listed.
-    pub(crate) fn open_wgpu(spec: DeviceSpec, device: &cubecl::wgpu::WgpuDevice) -> Result<Self, Unavailable> {
-        open(spec, || Self { spec, client: Client::Wgpu(WgpuRuntime::client(device)) })
+    /// Opens a WGPU adapter.
+    pub(crate) fn open_wgpu(spec: DeviceSpec, adapter: &Adapter) -> Result<Self, Unavailable> {
+        open(spec, || Self {
+            spec,
+            client: Client::Wgpu(WgpuRuntime::client(&adapter.device)),
+            memory: adapter.memory,
+            software: adapter.software,
+        })
     }
 
     /// Opens a CUDA device, when its libraries are known to be there.
-    pub(crate) fn open_cuda(spec: DeviceSpec, index: usize) -> Result<Self, Unavailable> {
-        open(spec, || Self { spec, client: Client::Cuda(CudaRuntime::client(&cubecl::cuda::CudaDevice { index })) })
+    pub(crate) fn open_cuda(spec: DeviceSpec, index: u32, card: &Card) -> Result<Self, Unavailable> {
+        let device = cubecl::cuda::CudaDevice { index: index as usize };
+        open(spec, || Self {
+            spec,
+            client: Client::Cuda(CudaRuntime::client(&device)),
+            memory: card.memory,
+            software: false,
+        })
     }
 
     /// Which one it is.
@@ -79,12 +93,31 @@ impl Gpu {
         self.spec
     }
 
+    /// It is a rasteriser that runs on the host's cores.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// What it takes at once.
+    pub fn limits(&self) -> Limits {
+        match &self.client {
+            Client::Wgpu(client) => Limits::of(client.properties()),
+            Client::Cuda(client) => Limits::of(client.properties()),
+        }
+    }
+
+    /// Its memory, in bytes; what is free is asked anew each time.
+    pub fn memory(&self) -> DeviceMemory {
+        let free_bytes = match self.spec {
+            DeviceSpec::Cuda(index) => free_of_cuda(index),
+            _ => self.memory.free_bytes,
+        };
+        DeviceMemory { free_bytes, ..self.memory }
+    }
+
     /// Most bytes of one buffer.
     pub fn max_buffer_bytes(&self) -> u64 {
-        match &self.client {
-            Client::Wgpu(client) => client.properties().memory.max_page_size,
-            Client::Cuda(client) => client.properties().memory.max_page_size,
-        }
+        self.limits().buffer_bytes
     }
 
     /// A device that is lost makes the runtime panic.

@@ -23,7 +23,7 @@ mod tree;
 mod wide;
 
 pub use bootstrap::MAX_ROWS;
-pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
+pub use device::{Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, list};
 pub use gpu::{Gpu, grow_on, sum_leaves_on};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};

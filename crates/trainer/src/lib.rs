@@ -13,6 +13,7 @@ pub mod fitting;
 pub mod input;
 pub mod interrupt;
 pub mod lock;
+pub mod memory;
 pub mod model_directory;
 pub mod onnx_check;
 pub mod predictions;
