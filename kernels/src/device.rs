@@ -6,10 +6,13 @@ use crate::gpu::Gpu;
 mod adapter;
 mod limits;
 mod nvidia;
+mod toolkit;
 
 pub(crate) use adapter::Adapter;
+pub use adapter::vulkan_loads;
 pub use limits::{DeviceMemory, Limits};
 pub(crate) use nvidia::{Card, free as free_of_cuda};
+pub use toolkit::{CudaParts, CudaVersion, cuda_parts};
 
 /// Which device was asked for: `auto`, `cpu`, `wgpu:0`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -25,7 +25,7 @@ pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;
-pub use leaf_sums::sum_leaves_on;
+pub use leaf_sums::{sum_leaves_on, sum_stages_on};
 
 /// A GPU that was opened.
 #[derive(Clone)]
@@ -120,6 +120,19 @@ impl Gpu {
         self.limits().buffer_bytes
     }
 
+    /// Runs a kernel and looks at what it left: a driver may offer a device and refuse its kernels.
+    ///
+    /// # Errors
+    /// [`Unavailable::Lost`], with what the driver said.
+    pub fn probe(&self) -> Result<(), Unavailable> {
+        on_backend!(self, memory => {
+            let words = memory.upload(&[u32::MAX; 1000]);
+            memory.clear(&words);
+            let ran = memory.read(&words)?.iter().all(|&word| word == 0);
+            if ran { Ok(()) } else { Err(memory.lost("a kernel that was launched did not run")) }
+        })
+    }
+
     /// A device that is lost makes the runtime panic.
     pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
         let lost = |panic| Unavailable::Lost { asked: self.spec, reason: words_of(panic) };
@@ -178,10 +191,15 @@ impl<R: Runtime> Memory<'_, R> {
     /// Words that are zero.
     pub fn zeros(&self, len: usize) -> Buffer {
         let buffer = self.reserve(len);
-        let cubes = (len.div_ceil(4 * 256)).clamp(1, 4096) as u32;
-        let grid = CubeCount::Static(cubes, 1, 1);
-        histogram::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), len as u32);
+        self.clear(&buffer);
         buffer
+    }
+
+    /// Makes all words zero.
+    pub fn clear(&self, buffer: &Buffer) {
+        let cubes = (buffer.len.div_ceil(4 * 256)).clamp(1, 4096) as u32;
+        let grid = CubeCount::Static(cubes, 1, 1);
+        histogram::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), buffer.len as u32);
     }
 
     /// The words of a buffer, when all that was launched before is done.

@@ -25,6 +25,14 @@ pub struct Adapter {
     pub limits: Limits,
 }
 
+/// Whether Vulkan's loader is there, with or without a driver for it to load.
+pub fn vulkan_loads() -> bool {
+    let backends = wgpu::Backends::VULKAN;
+    let instance = Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() });
+    // SAFETY: nothing is asked of it.
+    unsafe { instance.as_hal::<Vulkan>() }.is_some()
+}
+
 /// All adapters that can be opened by number, in the order in which they are found; none where there is no driver.
 pub fn all() -> Vec<Adapter> {
     let backend = AutoGraphicsApi::backend();

@@ -2,10 +2,10 @@
 //! made, which would panic.
 
 use cudarc::driver::result::{self, DriverError};
-use cudarc::driver::sys;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 
 use super::limits::{DeviceMemory, Limits};
+use super::toolkit;
 
 /// Buffers that the runtime binds to one kernel, whatever the card.
 const BUFFERS: u32 = 1024;
@@ -29,15 +29,18 @@ pub struct Card {
 /// # Errors
 /// Why there is none, and what mends it.
 pub fn cards() -> Result<Vec<Card>, (String, String)> {
-    // SAFETY: looks for a library, and runs what loading it runs.
-    if !unsafe { sys::is_culib_present() } {
+    let wheels = "`pip install nvidia-cuda-nvrtc nvidia-cuda-runtime`, CUDA_PATH at their nvidia/cu13 folder and its lib on LD_LIBRARY_PATH";
+    if !toolkit::has_driver() {
         let hint = "install NVIDIA's driver; in a container, start it with `--gpus all`";
         return Err(("libcuda is not there".into(), hint.into()));
     }
-    // SAFETY: as above.
-    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
-        let hint = "install NVIDIA's NVRTC (`pip install nvidia-cuda-nvrtc nvidia-cuda-runtime`, CUDA_PATH at their folder and its lib on LD_LIBRARY_PATH)";
-        return Err(("libnvrtc, which compiles kernels, is not there".into(), hint.into()));
+    if !toolkit::has_compiler() {
+        let hint = format!("install NVIDIA's NVRTC ({wheels})");
+        return Err(("libnvrtc, which compiles kernels, is not there".into(), hint));
+    }
+    if toolkit::toolkit().is_none() {
+        let hint = format!("set CUDA_PATH to a folder with CUDA's include ({wheels})");
+        return Err(("CUDA's headers, which kernels are compiled with, are not there".into(), hint));
     }
     let hint = || "`nvidia-smi` says whether the driver works".to_owned();
     let failed = |error: DriverError| (format!("CUDA does not start: {error:?}"), hint());
@@ -67,18 +70,10 @@ fn card(index: i32) -> Result<Card, DriverError> {
     };
     Ok(Card {
         about: format!("{}, compute capability {major}.{minor}", result::device::get_name(device)?),
-        driver: driver_version()?,
+        driver: toolkit::driver_version().map_or_else(String::new, |version| format!("CUDA {version}")),
         memory: DeviceMemory { total_bytes: Some(total), free_bytes: None },
         limits,
     })
-}
-
-/// The newest CUDA that the driver knows.
-fn driver_version() -> Result<String, DriverError> {
-    let mut version = 0;
-    // SAFETY: writes one number.
-    unsafe { sys::cuDriverGetVersion(&raw mut version) }.result()?;
-    Ok(format!("CUDA {}.{}", version / 1000, version % 1000 / 10))
 }
 
 /// What a device's memory has left; none where it does not tell. Asked of devices that are open: of others it would take

@@ -7,7 +7,7 @@ use trainer_kernels::{Device, DeviceSpec, Limits, Listed};
 use super::{Common, Form, FormArgs};
 use crate::console;
 use crate::exit::Exit;
-use crate::memory::{HostMemory, in_units};
+use crate::machine::{HostMemory, in_units};
 
 /// Arguments of `trainer devices`.
 #[derive(Debug, Clone, Args)]

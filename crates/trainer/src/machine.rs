@@ -1,6 +1,8 @@
-//! The host's memory, and bytes as people read them.
+//! The host's memory and disks, and bytes as people read them.
 
-use sysinfo::{Pid, ProcessesToUpdate, System};
+use std::path::Path;
+
+use sysinfo::{Disk, Disks, Pid, ProcessesToUpdate, System};
 
 /// What this process may take of the host's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,12 @@ impl HostMemory {
     pub fn is_limited(&self) -> bool {
         self.total_bytes < self.machine_bytes
     }
+}
+
+/// The disk that holds a folder, given by its whole path: of nested mounts, the deepest.
+pub fn disk_of<'a>(disks: &'a Disks, folder: &Path) -> Option<&'a Disk> {
+    let holds = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    holds.max_by_key(|disk| disk.mount_point().as_os_str().len())
 }
 
 /// Bytes in the largest unit of which there is one, with one decimal unless it is 0.
