@@ -4,12 +4,14 @@ use std::str::FromStr;
 use crate::gpu::Gpu;
 
 mod adapter;
+pub(crate) mod fault;
 mod limits;
 mod nvidia;
 mod toolkit;
 
 pub(crate) use adapter::Adapter;
 pub use adapter::vulkan_loads;
+pub use fault::is_runtime_panic;
 pub use limits::{DeviceMemory, Limits};
 pub(crate) use nvidia::{Card, free as free_of_cuda};
 pub use toolkit::{CudaParts, CudaVersion, cuda_parts};
@@ -102,6 +104,19 @@ pub enum Unavailable {
         /// Bytes of the largest buffer.
         limit: u64,
     },
+    /// Its memory is full.
+    #[error(
+        "device `{asked}` has no memory left{}: {reason}\n  hint: end what else uses it, or use `device: cpu`, which gives the same model",
+        of_memory(memory)
+    )]
+    OutOfMemory {
+        /// Which device.
+        asked: DeviceSpec,
+        /// What it has.
+        memory: DeviceMemory,
+        /// What its driver said.
+        reason: String,
+    },
     /// It stopped answering.
     #[error("device `{asked}` was lost: {reason}\n  hint: run again, or use `device: cpu`, which gives the same model")]
     Lost {
@@ -110,6 +125,14 @@ pub enum Unavailable {
         /// What its driver said.
         reason: String,
     },
+}
+
+fn of_memory(memory: &DeviceMemory) -> String {
+    match (memory.free_bytes, memory.total_bytes) {
+        (Some(free), Some(total)) => format!(" ({free} of {total} bytes free)"),
+        (None, Some(total)) => format!(" ({total} bytes in all)"),
+        _ => String::new(),
+    }
 }
 
 /// A device that was opened.

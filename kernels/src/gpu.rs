@@ -12,12 +12,14 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 use cubecl::wgpu::WgpuRuntime;
 
-use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, free_of_cuda};
+use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, fault, free_of_cuda};
 
 mod batch;
 mod candidate;
 mod histogram;
 mod leaf_sums;
+#[cfg(test)]
+mod refused;
 mod route;
 mod search;
 #[cfg(test)]
@@ -133,22 +135,32 @@ impl Gpu {
         })
     }
 
-    /// A device that is lost makes the runtime panic.
+    /// A device that is lost makes the runtime panic, here or in a thread of its own.
     pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
-        let lost = |panic| Unavailable::Lost { asked: self.spec, reason: words_of(panic) };
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(lost(panic)))
+        fault::forget();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        match done.unwrap_or_else(|panic| Err(self.lost(fault::reason(panic)))) {
+            Err(Unavailable::Lost { reason, .. }) => {
+                let reason = fault::said().map_or_else(|| reason.clone(), |said| format!("{reason}: {said}"));
+                Err(self.lost(reason))
+            }
+            other => other,
+        }
+    }
+
+    fn lost(&self, reason: String) -> Unavailable {
+        let words = reason.to_lowercase().replace(['_', '-'], " ");
+        if words.contains("out of memory") || words.contains("outofmemory") {
+            return Unavailable::OutOfMemory { asked: self.spec, memory: self.memory(), reason };
+        }
+        Unavailable::Lost { asked: self.spec, reason }
     }
 }
 
 fn open(spec: DeviceSpec, make: impl FnOnce() -> Gpu) -> Result<Gpu, Unavailable> {
-    catch_unwind(AssertUnwindSafe(make)).map_err(|panic| Unavailable::Broken { asked: spec, reason: words_of(panic) })
-}
-
-/// The first line of what a panic said.
-fn words_of(panic: Box<dyn std::any::Any + Send>) -> String {
-    let words = panic.downcast_ref::<String>().cloned();
-    let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));
-    words.and_then(|words| words.lines().next().map(str::to_owned)).unwrap_or_else(|| "no reason was given".into())
+    fault::forget();
+    let broken = |panic| Unavailable::Broken { asked: spec, reason: fault::reason(panic) };
+    catch_unwind(AssertUnwindSafe(make)).map_err(broken)
 }
 
 /// Where buffers are made and read.
@@ -204,9 +216,7 @@ impl<R: Runtime> Memory<'_, R> {
 
     /// The words of a buffer, when all that was launched before is done.
     pub fn read(&self, buffer: &Buffer) -> Result<Vec<u32>, Unavailable> {
-        let lost = |error: cubecl::server::ServerError| {
-            self.lost(&error.to_string().lines().take(3).collect::<Vec<_>>().join(": "))
-        };
+        let lost = |error: cubecl::server::ServerError| self.lost(&fault::in_one_line(&error.to_string()));
         let bytes = self.client.read_one(buffer.handle.clone()).map_err(lost)?;
         Ok(bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
     }

@@ -24,8 +24,8 @@ mod wide;
 
 pub use bootstrap::MAX_ROWS;
 pub use device::{
-    CudaParts, CudaVersion, Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, cuda_parts, list,
-    vulkan_loads,
+    CudaParts, CudaVersion, Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, cuda_parts,
+    is_runtime_panic, list, vulkan_loads,
 };
 pub use gpu::{Gpu, grow_on, sum_leaves_on, sum_stages_on};
 pub use grow::{Forest, OnTree, Weighing, grow};

@@ -308,8 +308,9 @@ mod tests {
         let Grown { nodes, roots, sets, values } = &forest(300, 3, 3, 7);
         // More rows than a batch holds, and fewer.
         for rows in [11, 450] {
-            let x =
-                Array2::from_shape_fn((rows, FEATURES as usize), |(row, at)| (mix((row * 7 + at) as u32) % 255) as f32);
+            let x = Array2::from_shape_fn((rows, FEATURES as usize).f(), |(row, at)| {
+                (mix((row * 7 + at) as u32) % 255) as f32
+            });
             let of = |trees: usize| Steps { nodes, roots: &roots[..trees], sets, values, classes: 3 };
             for gpu in gpus() {
                 let mut told = Vec::new();
@@ -327,7 +328,7 @@ mod tests {
         // Each tree one leaf that says 1.0 of its class: 255 of them fill 32 bits but for the last 2^24.
         let leaf = Step { threshold: f32::INFINITY, left: 0, feature: MISSING_LEFT, value: 0 };
         let (roots, values) = (vec![0; 700], [1 << 24, 0]);
-        let x = Array2::from_elem((3, 1), 0.5);
+        let x = Array2::from_elem((3, 1).f(), 0.5);
         for trees in [254, 255, 256, 510, 511, 700] {
             let steps = Steps { nodes: &[leaf], roots: &roots[..trees], sets: &[], values: &values, classes: 2 };
             for gpu in gpus() {

@@ -28,7 +28,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::config::{self as configuration, Loaded, Overlay};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::tracking::{Destination, environment};
-use crate::{bug, console};
+use crate::{bug, console, machine};
 use trainer_kernels::{Device, DeviceSpec, Unavailable};
 use trainer_tracking::Store;
 
@@ -246,6 +246,7 @@ impl Command {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     bug::catch_all();
+    machine::leave_desktop_out();
     let json = asks_for_json();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn each_variable_has_its_line() {
-        let cases: [(&[(&str, &str)], &str, For, &str); 8] = [
-            (&[(VISIBLE, "void")], VISIBLE, For::Cuda, "--gpus all"),
+        let cases = [
+            (&[(VISIBLE, "void")][..], VISIBLE, For::Cuda, "--gpus all"),
             (&[(VISIBLE, "")], VISIBLE, For::Cuda, "--gpus all"),
             (&[(VISIBLE, "all")], CAPABILITIES, For::Wgpu, "compute,utility,graphics"),
             (&[(CAPABILITIES, "compute,utility")], CAPABILITIES, For::Wgpu, "compute,utility,graphics"),

@@ -159,7 +159,7 @@ mod tests {
         std::fs::write(&file, r#"{"ICD": {"library_path": "liba.so"}}"#).unwrap();
         std::fs::write(folder.join("broken.json"), "{").unwrap();
         std::fs::write(folder.join("readme.txt"), "").unwrap();
-        let expected = vec![(file.clone(), "liba.so".to_owned())];
+        let expected = [(file.clone(), "liba.so".to_owned())];
         let (root, named) = (dir.path().to_str().unwrap(), file.to_str().unwrap());
         let nowhere = ("XDG_DATA_DIRS", "/nowhere");
         for set in [("XDG_CONFIG_DIRS", root), ("VK_DRIVER_FILES", named), ("VK_ADD_DRIVER_FILES", named)] {
