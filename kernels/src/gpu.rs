@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
-use cubecl::wgpu::WgpuRuntime;
+use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuDevice, WgpuRuntime, init_setup};
 
 use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, fault, free_of_cuda};
 
@@ -73,7 +74,7 @@ impl Gpu {
     pub(crate) fn open_wgpu(spec: DeviceSpec, adapter: &Adapter) -> Result<Self, Unavailable> {
         open(spec, || Self {
             spec,
-            client: Client::Wgpu(WgpuRuntime::client(&adapter.device)),
+            client: Client::Wgpu(client_of(&adapter.device)),
             memory: adapter.memory,
             software: adapter.software,
         })
@@ -155,6 +156,19 @@ impl Gpu {
         }
         Unavailable::Lost { asked: self.spec, reason }
     }
+}
+
+/// The client of an adapter, which tells [`fault`] when its driver gives it up.
+fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
+    // A second setup of a device would be another device.
+    static SET_UP: Mutex<Vec<WgpuDevice>> = Mutex::new(Vec::new());
+    let mut set_up = SET_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    if !set_up.contains(device) {
+        let setup = init_setup::<AutoGraphicsApi>(device, RuntimeOptions::default());
+        setup.device.set_device_lost_callback(|_, message| fault::gave_up(&message));
+        set_up.push(device.clone());
+    }
+    WgpuRuntime::client(device)
 }
 
 fn open(spec: DeviceSpec, make: impl FnOnce() -> Gpu) -> Result<Gpu, Unavailable> {

@@ -40,7 +40,7 @@ impl HostMemory {
 /// Keeps Mesa's layer for desktops out of Vulkan where there is no desktop: it would say on stderr that it misses one.
 /// Whoever chooses a device by its variables keeps it. To be called before there is a second thread.
 pub fn leave_desktop_out() {
-    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if !["XDG_RUNTIME_DIR", "DRI_PRIME", "MESA_VK_DEVICE_SELECT"].into_iter().any(is_set) {
         // SAFETY: the only thread does it.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };

@@ -44,6 +44,12 @@ pub fn forget() {
     IS_BUG.store(false, Ordering::Relaxed);
 }
 
+/// A driver has given a device up, and says why: nearer to the cause than whatever comes of it.
+pub fn gave_up(message: &str) {
+    let message = if message.is_empty() { "its driver gave no reason" } else { message };
+    *SAID.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_one_line(message));
+}
+
 /// What a runtime said since, if it said something.
 pub fn said() -> Option<String> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_runtime_is_known_by_its_folder() {
-        let registry = "/home/x/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+        let registry = "/x/registry/src/index.crates.io-1949cf8c6b5b557f";
         for file in
             ["cubecl-wgpu-0.10.0/src/compute/server.rs", "wgpu-29.0.4/src/backend/wgpu_core.rs", "naga/src/a.rs"]
         {

@@ -256,7 +256,10 @@ pub fn main() -> ExitCode {
         start(&cli.common)?;
         cli.command.run(&cli.common)
     });
-    result.unwrap_or_else(|error| failed(&error, json)).into()
+    match result.unwrap_or_else(|error| failed(&error, json)) {
+        Exit::Device => Exit::Device.at_once(),
+        exit => exit.into(),
+    }
 }
 
 fn start(common: &Common) -> anyhow::Result<()> {

@@ -148,11 +148,11 @@ mod tests {
             (&[(SECRET, HIDDEN)], "without AWS_ACCESS_KEY_ID", "set both"),
             (&[(TOKEN_FILE, "/gone")], "/gone, which is not there", "mount"),
             (&[("AWS_PROFILE", "x")], "a profile", "aws configure export-credentials"),
-            (&[("HOME", "/home")], "a profile", "aws configure export-credentials"),
+            (&[("HOME", "/h")], "a profile", "aws configure export-credentials"),
         ];
         for (set, found, mend) in warned {
             let pairs = variables(set);
-            let check = s3(&Variables(&pairs), |path| path == Path::new("/home/.aws/credentials"));
+            let check = s3(&Variables(&pairs), |path| path == Path::new("/h/.aws/credentials"));
             assert_eq!(check.verdict, Verdict::Warning, "{check:?}");
             assert!(check.found.contains(found) && check.mend.as_ref().unwrap().contains(mend), "{check:?}");
             assert!(!format!("{check:?}").contains(HIDDEN), "{check:?}");
