@@ -11,7 +11,7 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "fit",
     "predict",
     "evaluate",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 16] = [
     "schema",
     "sample",
     "devices",
+    "doctor",
     "bench",
     "completions",
 ];
@@ -87,6 +88,7 @@ fn every_command_takes_both_forms() {
         &["config", "--config", CONFIG],
         &["schema"],
         &["devices"],
+        &["doctor"],
         &["completions", "bash"],
     ] {
         let json = trainer(args).args(["--output", "json"]).expect(0).stdout;

@@ -2,6 +2,7 @@
 
 mod command;
 mod config;
+mod devices;
 mod example;
 mod expectations;
 mod export;

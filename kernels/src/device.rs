@@ -4,7 +4,17 @@ use std::str::FromStr;
 use crate::gpu::Gpu;
 
 mod adapter;
+pub(crate) mod fault;
+mod limits;
 mod nvidia;
+mod toolkit;
+
+pub(crate) use adapter::Adapter;
+pub use adapter::vulkan_loads;
+pub use fault::is_runtime_panic;
+pub use limits::{DeviceMemory, Limits};
+pub(crate) use nvidia::{Card, free as free_of_cuda};
+pub use toolkit::{CudaParts, CudaVersion, cuda_parts};
 
 /// Which device was asked for: `auto`, `cpu`, `wgpu:0`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,6 +104,19 @@ pub enum Unavailable {
         /// Bytes of the largest buffer.
         limit: u64,
     },
+    /// Its memory is full.
+    #[error(
+        "device `{asked}` has no memory left{}: {reason}\n  hint: end what else uses it, or use `device: cpu`, which gives the same model",
+        of_memory(memory)
+    )]
+    OutOfMemory {
+        /// Which device.
+        asked: DeviceSpec,
+        /// What it has.
+        memory: DeviceMemory,
+        /// What its driver said.
+        reason: String,
+    },
     /// It stopped answering.
     #[error("device `{asked}` was lost: {reason}\n  hint: run again, or use `device: cpu`, which gives the same model")]
     Lost {
@@ -102,6 +125,14 @@ pub enum Unavailable {
         /// What its driver said.
         reason: String,
     },
+}
+
+fn of_memory(memory: &DeviceMemory) -> String {
+    match (memory.free_bytes, memory.total_bytes) {
+        (Some(free), Some(total)) => format!(" ({free} of {total} bytes free)"),
+        (None, Some(total)) => format!(" ({total} bytes in all)"),
+        _ => String::new(),
+    }
 }
 
 /// A device that was opened.
@@ -129,14 +160,12 @@ impl Device {
                     return Err(no_driver(*spec, reason, hint));
                 }
                 let adapter = adapters.get(index as usize).ok_or_else(|| no_such(*spec))?;
-                Gpu::open_wgpu(*spec, &adapter.device).map(Self::Gpu)
+                Gpu::open_wgpu(*spec, adapter).map(Self::Gpu)
             }
             DeviceSpec::Cuda(index) => {
-                let names = nvidia::names().map_err(|(reason, hint)| no_driver(*spec, reason, hint))?;
-                if index as usize >= names.len() {
-                    return Err(no_such(*spec));
-                }
-                Gpu::open_cuda(*spec, index as usize).map(Self::Gpu)
+                let cards = nvidia::cards().map_err(|(reason, hint)| no_driver(*spec, reason, hint))?;
+                let card = cards.get(index as usize).ok_or_else(|| no_such(*spec))?;
+                Gpu::open_cuda(*spec, index, card).map(Self::Gpu)
             }
         }
     }
@@ -164,44 +193,68 @@ fn available() -> String {
 }
 
 /// One device, or one kind of devices that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listed {
     /// As a config writes it.
     pub name: String,
-    /// What it is.
+    /// What it is; nothing for the CPU.
     pub about: String,
+    /// Its driver, with the version; nothing for the CPU.
+    pub driver: String,
     /// It is a rasteriser that runs on the host's cores.
     pub software: bool,
+    /// What it holds; nothing is known of the CPU's here.
+    pub memory: DeviceMemory,
+    /// What it takes at once; none for the CPU and for what cannot be used.
+    pub limits: Option<Limits>,
     /// Why it cannot be used, and what mends that.
     pub unusable: Option<(String, String)>,
 }
 
 /// What there is, without opening it.
 pub fn list() -> Vec<Listed> {
-    let cpu = Listed { name: "cpu".into(), about: String::new(), software: false, unusable: None };
-    let none =
-        |name: &str, why| Listed { name: name.into(), about: String::new(), software: false, unusable: Some(why) };
-    let mut listed = vec![cpu];
+    let mut listed = vec![Listed { name: "cpu".into(), ..Listed::default() }];
+    listed.extend(list_wgpu());
+    listed.extend(list_cuda());
+    listed
+}
+
+fn list_wgpu() -> Vec<Listed> {
     let adapters = adapter::all();
     if adapters.is_empty() {
-        listed.push(none("wgpu:0", adapter::missing()));
+        return vec![unusable(DeviceSpec::Wgpu(0), adapter::missing())];
     }
-    listed.extend(adapters.into_iter().enumerate().map(|(index, adapter)| Listed {
+    let listed = |(index, adapter): (usize, Adapter)| Listed {
         name: DeviceSpec::Wgpu(index as u32).to_string(),
         about: adapter.about,
+        driver: adapter.driver,
         software: adapter.software,
+        memory: adapter.memory,
+        limits: Some(adapter.limits),
         unusable: None,
-    }));
-    match nvidia::names() {
-        Err(why) => listed.push(none("cuda:0", why)),
-        Ok(names) => listed.extend(names.into_iter().enumerate().map(|(index, about)| Listed {
-            name: DeviceSpec::Cuda(index as u32).to_string(),
-            about,
-            software: false,
-            unusable: None,
-        })),
-    }
-    listed
+    };
+    adapters.into_iter().enumerate().map(listed).collect()
+}
+
+fn list_cuda() -> Vec<Listed> {
+    let cards = match nvidia::cards() {
+        Err(why) => return vec![unusable(DeviceSpec::Cuda(0), why)],
+        Ok(cards) => cards,
+    };
+    let listed = |(index, card): (usize, Card)| Listed {
+        name: DeviceSpec::Cuda(index as u32).to_string(),
+        about: card.about,
+        driver: card.driver,
+        software: false,
+        memory: card.memory,
+        limits: Some(card.limits),
+        unusable: None,
+    };
+    cards.into_iter().enumerate().map(listed).collect()
+}
+
+fn unusable(spec: DeviceSpec, why: (String, String)) -> Listed {
+    Listed { name: spec.to_string(), unusable: Some(why), ..Listed::default() }
 }
 
 #[cfg(test)]
@@ -225,6 +278,26 @@ mod tests {
             let error = Device::open(&spec).unwrap_err().to_string();
             assert!(error.starts_with(&format!("device `{spec}` was asked for, and ")), "{error}");
             assert!(error.contains("available: cpu") && error.contains("\n  hint: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_device_opens_with_the_limits_that_it_is_listed_with() {
+        for listed in list() {
+            let (Some(limits), None) = (listed.limits, &listed.unusable) else { continue };
+            let Device::Gpu(gpu) = Device::open(&listed.name.parse().unwrap()).unwrap() else {
+                panic!("{} is a GPU", listed.name)
+            };
+            assert_eq!((gpu.limits(), gpu.is_software()), (limits, listed.software), "{}", listed.name);
+            let memory = gpu.memory();
+            assert_eq!(memory.total_bytes, listed.memory.total_bytes, "{}", listed.name);
+            assert!(memory.free_bytes <= memory.total_bytes || memory.total_bytes.is_none(), "{memory:?}");
+            // WebGPU's own least, which every adapter offers.
+            assert!(limits.buffer_bytes >= 128 << 20 && limits.shared_bytes >= 16 << 10, "{limits:?}");
+            assert!(limits.units >= 256 && limits.buffers >= 7, "{limits:?}");
+            if listed.about.contains("Vulkan") {
+                assert!(listed.memory.total_bytes.is_some_and(|bytes| bytes > 64 << 20), "{listed:?}");
+            }
         }
     }
 

@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
-use cubecl::wgpu::WgpuRuntime;
+use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuDevice, WgpuRuntime, init_setup};
 
-use crate::device::{DeviceSpec, Unavailable};
+use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, fault, free_of_cuda};
 
 mod assemble;
 mod batch;
@@ -25,6 +26,8 @@ mod layout;
 mod leaf_sums;
 mod offer;
 mod random;
+#[cfg(test)]
+mod refused;
 mod shape;
 mod small;
 #[cfg(test)]
@@ -32,13 +35,17 @@ pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;
-pub use leaf_sums::sum_leaves_on;
+use layout::Room;
+pub use leaf_sums::{sum_leaves_on, sum_stages_on};
 
 /// A GPU that was opened.
 #[derive(Clone)]
 pub struct Gpu {
     spec: DeviceSpec,
     client: Client,
+    /// As it was when the device was opened.
+    memory: DeviceMemory,
+    software: bool,
 }
 
 #[derive(Clone)]
@@ -52,11 +59,11 @@ macro_rules! on_backend {
     ($gpu:expr, $memory:ident => $body:expr) => {
         match &$gpu.client {
             $crate::gpu::Client::Wgpu(client) => {
-                let $memory = $crate::gpu::Memory { client, spec: $gpu.spec };
+                let $memory = $crate::gpu::Memory { client, gpu: &$gpu };
                 $gpu.guarded(|| $body)
             }
             $crate::gpu::Client::Cuda(client) => {
-                let $memory = $crate::gpu::Memory { client, spec: $gpu.spec };
+                let $memory = $crate::gpu::Memory { client, gpu: &$gpu };
                 $gpu.guarded(|| $body)
             }
         }
@@ -71,14 +78,25 @@ impl fmt::Debug for Gpu {
 }
 
 impl Gpu {
-    /// Opens a WGPU adapter that [`crate::device::adapters`] listed.
-    pub(crate) fn open_wgpu(spec: DeviceSpec, device: &cubecl::wgpu::WgpuDevice) -> Result<Self, Unavailable> {
-        open(spec, || Self { spec, client: Client::Wgpu(WgpuRuntime::client(device)) })
+    /// Opens a WGPU adapter.
+    pub(crate) fn open_wgpu(spec: DeviceSpec, adapter: &Adapter) -> Result<Self, Unavailable> {
+        open(spec, || Self {
+            spec,
+            client: Client::Wgpu(client_of(&adapter.device)),
+            memory: adapter.memory,
+            software: adapter.software,
+        })
     }
 
     /// Opens a CUDA device, when its libraries are known to be there.
-    pub(crate) fn open_cuda(spec: DeviceSpec, index: usize) -> Result<Self, Unavailable> {
-        open(spec, || Self { spec, client: Client::Cuda(CudaRuntime::client(&cubecl::cuda::CudaDevice { index })) })
+    pub(crate) fn open_cuda(spec: DeviceSpec, index: u32, card: &Card) -> Result<Self, Unavailable> {
+        let device = cubecl::cuda::CudaDevice { index: index as usize };
+        open(spec, || Self {
+            spec,
+            client: Client::Cuda(CudaRuntime::client(&device)),
+            memory: card.memory,
+            software: false,
+        })
     }
 
     /// Which one it is.
@@ -86,36 +104,91 @@ impl Gpu {
         self.spec
     }
 
-    /// Most bytes of one buffer.
-    pub fn max_buffer_bytes(&self) -> u64 {
+    /// It is a rasteriser that runs on the host's cores.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// What it takes at once.
+    pub fn limits(&self) -> Limits {
         match &self.client {
-            Client::Wgpu(client) => client.properties().memory.max_page_size,
-            Client::Cuda(client) => client.properties().memory.max_page_size,
+            Client::Wgpu(client) => Limits::of(client.properties()),
+            Client::Cuda(client) => Limits::of(client.properties()),
         }
     }
 
-    /// A device that is lost makes the runtime panic.
+    /// Its memory, in bytes; what is free is asked anew each time.
+    pub fn memory(&self) -> DeviceMemory {
+        let free_bytes = match self.spec {
+            DeviceSpec::Cuda(index) => free_of_cuda(index),
+            _ => self.memory.free_bytes,
+        };
+        DeviceMemory { free_bytes, ..self.memory }
+    }
+
+    /// Most bytes of one buffer.
+    pub fn max_buffer_bytes(&self) -> u64 {
+        self.limits().buffer_bytes
+    }
+
+    /// Runs a kernel and looks at what it left: a driver may offer a device and refuse its kernels.
+    ///
+    /// # Errors
+    /// [`Unavailable::Lost`], with what the driver said.
+    pub fn probe(&self) -> Result<(), Unavailable> {
+        on_backend!(self, memory => {
+            let words = memory.upload(&[u32::MAX; 1000]);
+            memory.clear(&words);
+            let ran = memory.read(&words)?.iter().all(|&word| word == 0);
+            if ran { Ok(()) } else { Err(memory.lost("a kernel that was launched did not run")) }
+        })
+    }
+
+    /// A device that is lost makes the runtime panic, here or in a thread of its own.
     pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
-        let lost = |panic| Unavailable::Lost { asked: self.spec, reason: words_of(panic) };
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(lost(panic)))
+        fault::forget();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        match done.unwrap_or_else(|panic| Err(self.lost(fault::reason(panic)))) {
+            Err(Unavailable::Lost { reason, .. }) => {
+                let reason = fault::said().map_or_else(|| reason.clone(), |said| format!("{reason}: {said}"));
+                Err(self.lost(reason))
+            }
+            other => other,
+        }
+    }
+
+    fn lost(&self, reason: String) -> Unavailable {
+        let words = reason.to_lowercase().replace(['_', '-'], " ");
+        if words.contains("out of memory") || words.contains("outofmemory") {
+            return Unavailable::OutOfMemory { asked: self.spec, memory: self.memory(), reason };
+        }
+        Unavailable::Lost { asked: self.spec, reason }
     }
 }
 
-fn open(spec: DeviceSpec, make: impl FnOnce() -> Gpu) -> Result<Gpu, Unavailable> {
-    catch_unwind(AssertUnwindSafe(make)).map_err(|panic| Unavailable::Broken { asked: spec, reason: words_of(panic) })
+/// The client of an adapter, which tells [`fault`] when its driver gives it up.
+fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
+    // A second setup of a device would be another device.
+    static SET_UP: Mutex<Vec<WgpuDevice>> = Mutex::new(Vec::new());
+    let mut set_up = SET_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    if !set_up.contains(device) {
+        let setup = init_setup::<AutoGraphicsApi>(device, RuntimeOptions::default());
+        setup.device.set_device_lost_callback(|_, message| fault::gave_up(&message));
+        set_up.push(device.clone());
+    }
+    WgpuRuntime::client(device)
 }
 
-/// The first line of what a panic said.
-fn words_of(panic: Box<dyn std::any::Any + Send>) -> String {
-    let words = panic.downcast_ref::<String>().cloned();
-    let words = words.or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()));
-    words.and_then(|words| words.lines().next().map(str::to_owned)).unwrap_or_else(|| "no reason was given".into())
+fn open(spec: DeviceSpec, make: impl FnOnce() -> Gpu) -> Result<Gpu, Unavailable> {
+    fault::forget();
+    let broken = |panic| Unavailable::Broken { asked: spec, reason: fault::reason(panic) };
+    catch_unwind(AssertUnwindSafe(make)).map_err(broken)
 }
 
 /// Where buffers are made and read.
 pub(crate) struct Memory<'a, R: Runtime> {
     client: &'a ComputeClient<R>,
-    spec: DeviceSpec,
+    gpu: &'a Gpu,
 }
 
 /// Words on the device.
@@ -169,10 +242,15 @@ impl<R: Runtime> Memory<'_, R> {
     /// Words that are zero.
     pub fn zeros(&self, len: usize) -> Buffer {
         let buffer = self.reserve(len);
-        let cubes = (len.div_ceil(4 * 256)).clamp(1, 4096) as u32;
-        let grid = CubeCount::Static(cubes, 1, 1);
-        fill::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), len as u32);
+        self.clear(&buffer);
         buffer
+    }
+
+    /// Makes all words zero.
+    pub fn clear(&self, buffer: &Buffer) {
+        let cubes = (buffer.len.div_ceil(4 * 256)).clamp(1, 4096) as u32;
+        let grid = CubeCount::Static(cubes, 1, 1);
+        fill::clear::launch::<R>(self.client, grid, CubeDim::new_1d(256), buffer.arg(), buffer.len as u32);
     }
 
     /// The words of a buffer, when all that was launched before is done.
@@ -183,16 +261,14 @@ impl<R: Runtime> Memory<'_, R> {
     /// The first words of a buffer, when all that was launched before is done.
     pub fn read_first(&self, buffer: &Buffer, words: usize) -> Result<Vec<u32>, Unavailable> {
         let rest = (buffer.len - words) * size_of::<u32>();
-        let lost = |error: cubecl::server::ServerError| {
-            self.lost(&error.to_string().lines().take(3).collect::<Vec<_>>().join(": "))
-        };
+        let lost = |error: cubecl::server::ServerError| self.lost(&fault::in_one_line(&error.to_string()));
         let bytes = self.client.read_one(buffer.handle.clone().offset_end(rest as u64)).map_err(lost)?;
         Ok(bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
     }
 
     /// The error of a device that does not do what it was told.
     pub fn lost(&self, reason: &str) -> Unavailable {
-        Unavailable::Lost { asked: self.spec, reason: reason.to_owned() }
+        Unavailable::Lost { asked: self.gpu.spec, reason: reason.to_owned() }
     }
 
     /// Most words of one buffer, which kernels number in 32 bits.
@@ -216,13 +292,23 @@ impl<R: Runtime> Memory<'_, R> {
     /// The error of what does not fit: words that it takes, and words that there are.
     pub fn too_large(&self, what: &'static str, needed: usize, limit: usize) -> Unavailable {
         let bytes = |words: usize| words as u64 * size_of::<u32>() as u64;
-        Unavailable::TooLarge { asked: self.spec, what, needed: bytes(needed), limit: bytes(limit) }
+        Unavailable::TooLarge { asked: self.gpu.spec, what, needed: bytes(needed), limit: bytes(limit) }
     }
 
     /// How the device's memory is shared out when a forest is grown.
-    pub fn room(&self) -> layout::Room {
-        let buffer = self.max_words();
-        // A gigabyte of entries at a time, and a quarter of a gigabyte of histograms.
-        layout::Room { buffer, all: usize::MAX, sums: 1 << 26, rows: 1 << 27, small: true, turns: 50_000 }
+    pub fn room(&self) -> Room {
+        let memory = self.gpu.memory();
+        let bytes = memory.free_bytes.or(memory.total_bytes).unwrap_or(UNKNOWN_BYTES);
+        let software = self.gpu.software;
+        // A driver and others need some of it; a rasteriser's is the host's.
+        let all = (bytes / if software { 4 } else { 10 } * if software { 2 } else { 8 } / 4) as usize;
+        let (sums, rows) = if software { (1 << 24, 1 << 22) } else { (1 << 28, 1 << 28) };
+        let turns = if software { SOFTWARE_TURNS } else { usize::MAX };
+        Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, turns }
     }
 }
+
+/// Bytes that a device is taken to have where its driver does not tell.
+const UNKNOWN_BYTES: u64 = 2 << 30;
+/// Turns in loops that a unit may make on software Vulkan, which ends them after 65,535 without a word.
+pub(crate) const SOFTWARE_TURNS: usize = 50_000;

@@ -23,8 +23,11 @@ mod tree;
 mod wide;
 
 pub use bootstrap::{Drawn, MAX_ROWS};
-pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
-pub use gpu::{Gpu, grow_on, sum_leaves_on};
+pub use device::{
+    CudaParts, CudaVersion, Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, cuda_parts,
+    is_runtime_panic, list, vulkan_loads,
+};
+pub use gpu::{Gpu, grow_on, sum_leaves_on, sum_stages_on};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;

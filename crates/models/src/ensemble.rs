@@ -2,6 +2,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use trainer_kernels::{
     Bins, Cut, Device, IS_SET, MISSING_LEFT, Step, Steps, Tree, Unavailable, Walked, sum_leaves, sum_leaves_on,
+    sum_stages_on,
 };
 
 use crate::checkpoint::checkpoints;
@@ -108,16 +109,35 @@ impl Ensemble {
     }
 
     /// What [`Self::predict`] would be for the first trees alone, for more and more of them.
-    pub fn predict_staged(&self, x: ArrayView2<'_, f32>, each: &mut dyn FnMut(u32, &Array2<f32>)) {
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn predict_staged(
+        &self,
+        x: ArrayView2<'_, f32>,
+        device: &Device,
+        each: &mut dyn FnMut(u32, &Array2<f32>),
+    ) -> Result<(), Unavailable> {
         let nodes = self.steps();
-        let mut sums = Array2::zeros((x.nrows(), self.classes));
-        let mut begin = 0;
-        for end in checkpoints(self.roots.len() as u32) {
-            let steps = Steps { roots: &self.roots[begin..end as usize], ..self.flat(&nodes) };
-            sums += &sum_leaves(x, steps);
-            each(end, &mean(&sums, |_| end.into()));
-            begin = end as usize;
+        let stages = checkpoints(self.roots.len() as u32);
+        let mut tell = |trees: u32, sums: &Array2<u64>| each(trees, &mean(sums, |_| trees.into()));
+        match device {
+            Device::Cpu => {
+                let mut sums = Array2::zeros((x.nrows(), self.classes));
+                let mut begin = 0;
+                for end in stages {
+                    let steps = Steps { roots: &self.roots[begin..end as usize], ..self.flat(&nodes) };
+                    sums += &sum_leaves(x, steps);
+                    tell(end, &sums);
+                    begin = end as usize;
+                }
+            }
+            Device::Gpu(gpu) => {
+                let stages: Vec<usize> = stages.into_iter().map(|trees| trees as usize).collect();
+                sum_stages_on(gpu, x, self.flat(&nodes), &stages, &mut |trees, sums| tell(trees as u32, sums))?;
+            }
         }
+        Ok(())
     }
 
     /// What predictions become when one column changes: `score` is called with the rows' probabilities as they are, and

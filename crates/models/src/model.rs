@@ -84,10 +84,15 @@ impl Model {
     ///
     /// # Errors
     /// As [`Self::predict`].
-    pub fn predict_staged(&self, matrix: &Matrix, each: &mut dyn FnMut(u32, &Array2<f32>)) -> Result<(), ModelError> {
+    pub fn predict_staged(
+        &self,
+        matrix: &Matrix,
+        device: &Device,
+        each: &mut dyn FnMut(u32, &Array2<f32>),
+    ) -> Result<(), ModelError> {
         self.check_features(matrix)?;
         match &self.form {
-            Form::Trees(ensemble) => ensemble.predict_staged(matrix.x.view(), each),
+            Form::Trees(ensemble) => ensemble.predict_staged(matrix.x.view(), device, each)?,
         }
         Ok(())
     }

@@ -23,6 +23,10 @@ pub struct Importance {
 ///
 /// `on_round` is asked before each repeat of each feature.
 ///
+/// The host computes it, on whatever device the model was trained: a changed column touches few nodes, only the ways through
+/// those are walked again, and what is remembered of them lives in the host's caches. The device is taken all the same,
+/// so that a form without such ways can use it.
+///
 /// # Errors
 /// Those of [`Model::predict`], and a stop that was asked for.
 pub fn permutation_importance(
@@ -53,7 +57,6 @@ pub fn permutation_importance(
         }
     };
     let Form::Trees(trees) = &model.form;
-    // Only ways that a changed column touches are walked again: the host's caches do that, whatever the device.
     let (whole, dealt) = trees.predict_changed(matrix.x.view(), &deal, score);
     if stopped.into_inner() {
         return Err(ModelError::Stopped { done: done.into_inner().min(total), total });

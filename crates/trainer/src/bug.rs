@@ -6,9 +6,13 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 use crate::console;
 
-/// Makes panics of any thread one message on stderr.
+/// Makes panics of any thread one message on stderr; but for those of a device's runtime, which come out as errors of the
+/// device.
 pub fn catch_all() {
     panic::set_hook(Box::new(|info| {
+        if trainer_kernels::is_runtime_panic(info) {
+            return;
+        }
         let backtrace = Backtrace::capture();
         let traced = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         console::say(&message(&reason(info.payload()), place(info).as_deref(), traced.as_deref()));

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use trainer_data::DataError;
@@ -52,6 +53,13 @@ impl Exit {
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
+    }
+
+    /// Ends the program without the usual clearing up: for a device that failed, whose threads may be in the midst of
+    /// something, and would crash over what is taken from under them.
+    pub fn at_once(self) -> ! {
+        let _ = std::io::stdout().flush();
+        signal_hook::low_level::exit(self as i32)
     }
 }
 

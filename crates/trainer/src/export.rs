@@ -49,6 +49,8 @@ pub struct Exported {
 
 /// Rows to compare on, and the Python to do it.
 pub struct Verify {
+    /// Where the native model predicts them.
+    pub device: Device,
     /// The rows.
     pub rows: Table,
     /// The Python.
@@ -128,7 +130,7 @@ pub fn with_uuid(mlmodel: Json, hash: &str) -> Json {
 /// Compares, in a folder within `aside`, which is removed again.
 fn checked(saved: &SavedRun, directory: &ModelDirectory, verify: &Verify, aside: &Path) -> anyhow::Result<Comparison> {
     let folder = Aside::new(aside.join("check"))?;
-    let (predicted, _) = saved.predict(&verify.rows, &Device::Cpu)?;
+    let (predicted, _) = saved.predict(&verify.rows, &verify.device)?;
     let answered = Answered {
         model: &saved.model,
         plan: &saved.plan,

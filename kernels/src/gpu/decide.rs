@@ -348,7 +348,7 @@ fn split_one(
                         lists[(place + 1u32) as usize] = rows.to;
                     }
                 }
-                let count = (rows.to - rows.from + TILE_ROWS - 1u32) / TILE_ROWS;
+                let count = (rows.to - rows.from).div_ceil(TILE_ROWS);
                 range[0] = count;
                 range[1] = tallies[(after + TILES + page) as usize].fetch_add(count);
             }

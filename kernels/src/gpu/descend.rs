@@ -72,6 +72,7 @@ fn holds(part: &Part, pair: u32) -> bool {
 
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "each buffer of a kernel is an argument")]
+#[expect(clippy::collapsible_if, reason = "one of them is decided when the kernel is compiled")]
 pub fn send_rows(
     records: &Array<u32>,
     weights: &Array<u32>,
@@ -149,11 +150,9 @@ pub fn send_rows(
                 let k = unit % LISTED;
                 let slot = select(side == 0u32, left_slot, right_slot);
                 let mut feature = NONE.runtime();
-                if k < now && slot != NONE {
-                    if holds(&part, slot * shape.pairs + done + k) {
-                        let path = lists[(at + 14u32 + side) as usize];
-                        feature = feature_at(&shape, tree, path, looked_at + done + k);
-                    }
+                if k < now && slot != NONE && holds(&part, slot * shape.pairs + done + k) {
+                    let path = lists[(at + 14u32 + side) as usize];
+                    feature = feature_at(&shape, tree, path, looked_at + done + k);
                 }
                 listed[unit as usize] = feature;
             }

@@ -24,8 +24,8 @@ const MAX_DRAWS: u32 = 15;
 /// Counts the draws of each tree.
 #[cube(launch)]
 pub fn draw_rows(counts: &mut Array<Atomic<u32>>, shape: Shape, trees: u32, draws: u32, rows: u32) {
-    let words = (rows + 3u32) / 4u32;
-    let blocks = (draws + 1u32) / 2u32;
+    let words = rows.div_ceil(4u32);
+    let blocks = draws.div_ceil(2u32);
     let step = CUBE_COUNT as u32 * CUBE_DIM;
     for tree in 0..trees {
         let mut block = ABSOLUTE_POS as u32;
@@ -66,8 +66,8 @@ pub fn enter(
     let inside = SharedMemory::<Atomic<u32>>::new(1usize);
     let mut base = SharedMemory::<u32>::new(1usize);
     let unit = UNIT_POS;
-    let words = (all_rows + 3u32) / 4u32;
-    let of_tree = (page_rows + TILE_ROWS - 1u32) / TILE_ROWS;
+    let words = all_rows.div_ceil(4u32);
+    let of_tree = page_rows.div_ceil(TILE_ROWS);
     let sums_words = shape.pages + shape.classes + 1u32;
     let mut tile = CUBE_POS as u32;
     while tile < trees * of_tree {

@@ -15,7 +15,7 @@
 use cubecl::prelude::*;
 use ndarray::{Array2, ArrayView2};
 
-use super::{Gpu, Memory, on_backend};
+use super::{Buffer, Gpu, Memory, SOFTWARE_TURNS, on_backend};
 use crate::device::Unavailable;
 use crate::traverse::{IS_SET, MISSING_LEFT, Step, Steps};
 
@@ -25,6 +25,8 @@ const TREES: usize = 255;
 const MOST_CELLS: usize = if cfg!(test) { 1000 } else { 1 << 26 };
 /// Bits of positive infinity; what is above is no number.
 const INFINITY: u32 = 0x7f80_0000;
+/// A batch of cells, and one of sums, take at most this part of the device's memory each.
+const PARTS: u64 = 8;
 const SIGN: u32 = 1 << 31;
 const FEATURE: u32 = IS_SET - 1;
 
@@ -39,59 +41,148 @@ fn key_of(value: f32) -> u32 {
 /// # Errors
 /// A model that does not fit the device, and a device that is lost.
 pub fn sum_leaves_on(gpu: &Gpu, x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Result<Array2<u64>, Unavailable> {
-    on_backend!(gpu, memory => sum_in(&memory, x, steps))
+    sum_stages_on(gpu, x, steps, &[steps.roots.len()], &mut |_, _| ())
 }
 
-fn sum_in<R: Runtime>(
-    memory: &Memory<'_, R>,
+/// As [`sum_leaves_on`], with the sums over the first trees alone told in between: `each` is called for each number of
+/// trees in `stages`, which rise and end with all of them.
+///
+/// # Errors
+/// As [`sum_leaves_on`].
+pub fn sum_stages_on(
+    gpu: &Gpu,
     x: ArrayView2<'_, f32>,
     steps: Steps<'_>,
+    stages: &[usize],
+    each: &mut dyn FnMut(usize, &Array2<u64>),
 ) -> Result<Array2<u64>, Unavailable> {
-    let (rows, features) = x.dim();
-    let mut sums = Array2::<u64>::zeros((rows, steps.classes));
-    memory.check_fits("the nodes of the model", steps.nodes.len() * 4)?;
-    memory.check_fits("the leaves of the model", steps.values.len())?;
-    let words = |step: &Step| [key_of(step.threshold), step.left, step.feature, step.value];
-    let nodes = memory.upload(&steps.nodes.iter().flat_map(words).collect::<Vec<_>>());
-    let halves = |word: &u64| [*word as u32, (word >> 32) as u32];
-    let sets = memory.upload(&steps.sets.iter().flatten().flat_map(halves).collect::<Vec<_>>());
-    let values = memory.upload(steps.values);
-    let roots: Vec<_> = steps.roots.chunks(TREES).map(|roots| (memory.upload(roots), roots.len() as u32)).collect();
-    let most = memory.max_words().min(MOST_CELLS);
-    let batch_rows = (most / features.max(steps.classes).max(1)).max(1);
-    for (batch, sums) in sums.as_slice_mut().expect("row-major sums").chunks_mut(batch_rows * steps.classes).enumerate()
-    {
-        let first = batch * batch_rows;
-        let count = sums.len() / steps.classes;
-        let mut cells = Vec::with_capacity(count * features);
-        for column in x.columns() {
-            cells.extend(column.slice(ndarray::s![first..first + count]).iter().map(|value| value.to_bits()));
+    let most = gpu.memory().total_bytes.map_or(usize::MAX, |bytes| (bytes / PARTS / 4) as usize).min(MOST_CELLS);
+    on_backend!(gpu, memory => {
+        let walk = Walk::new(&memory, x, steps, most)?;
+        let mut sums = Array2::<u64>::zeros((x.nrows(), steps.classes));
+        let mut first = 0;
+        for &end in stages {
+            walk.add(&steps.roots[first..end], &mut sums)?;
+            each(end, &sums);
+            first = end;
         }
-        let cells = memory.upload(&cells);
-        for (roots, trees) in &roots {
-            let out = memory.zeros(count * steps.classes + 1);
-            add_leaves::launch::<R>(
-                memory.client,
-                memory.grid(count.div_ceil(256)),
-                CubeDim::new_1d(256),
-                cells.arg(),
-                nodes.arg(),
-                roots.arg(),
-                sets.arg(),
-                values.arg(),
-                out.arg(),
-                count as u32,
-                *trees,
-                steps.classes as u32,
-            );
-            let parts = memory.read(&out)?;
-            if parts.last() != Some(trees) {
-                return Err(memory.lost("the kernel of predictions did not run"));
+        Ok(sums)
+    })
+}
+
+/// A model on the device, and the rows that walk through it.
+struct Walk<'a, R: Runtime> {
+    memory: &'a Memory<'a, R>,
+    x: ArrayView2<'a, f32>,
+    classes: usize,
+    nodes: Buffer,
+    sets: Buffer,
+    values: Buffer,
+    batch_rows: usize,
+    /// Trees of one launch.
+    together: usize,
+    /// The cells of all rows, where one batch holds them.
+    whole: Option<Buffer>,
+}
+
+impl<'a, R: Runtime> Walk<'a, R> {
+    fn new(
+        memory: &'a Memory<'a, R>,
+        x: ArrayView2<'a, f32>,
+        steps: Steps<'_>,
+        most_cells: usize,
+    ) -> Result<Self, Unavailable> {
+        memory.check_fits("the nodes of the model", steps.nodes.len() * 4)?;
+        memory.check_fits("the leaves of the model", steps.values.len())?;
+        let words = |step: &Step| [key_of(step.threshold), step.left, step.feature, step.value];
+        let halves = |word: &u64| [*word as u32, (word >> 32) as u32];
+        let most = memory.max_words().min(most_cells);
+        let batch_rows = (most / x.ncols().max(steps.classes).max(1)).max(1);
+        let mut walk = Self {
+            memory,
+            x,
+            classes: steps.classes,
+            nodes: memory.upload(&steps.nodes.iter().flat_map(words).collect::<Vec<_>>()),
+            sets: memory.upload(&steps.sets.iter().flatten().flat_map(halves).collect::<Vec<_>>()),
+            values: memory.upload(steps.values),
+            batch_rows,
+            together: if memory.gpu.is_software() { trees_within(SOFTWARE_TURNS, steps) } else { TREES },
+            whole: None,
+        };
+        walk.whole = (x.nrows() <= batch_rows).then(|| walk.cells(0, x.nrows()));
+        Ok(walk)
+    }
+
+    /// The cells of some rows, column by column.
+    fn cells(&self, first: usize, count: usize) -> Buffer {
+        let mut cells = Vec::with_capacity(count * self.x.ncols());
+        for column in self.x.columns() {
+            let column = column.slice_move(ndarray::s![first..first + count]);
+            match column.as_slice() {
+                Some(column) => cells.extend(column.iter().map(|value| value.to_bits())),
+                None => cells.extend(column.iter().map(|value| value.to_bits())),
             }
-            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+        }
+        self.memory.upload(&cells)
+    }
+
+    /// Adds what the leaves of these trees hold.
+    fn add(&self, roots: &[u32], sums: &mut Array2<u64>) -> Result<(), Unavailable> {
+        let groups: Vec<_> =
+            roots.chunks(self.together).map(|roots| (self.memory.upload(roots), roots.len() as u32)).collect();
+        let sums = sums.as_slice_mut().expect("row-major sums");
+        for (batch, sums) in sums.chunks_mut(self.batch_rows * self.classes).enumerate() {
+            let count = sums.len() / self.classes;
+            let cells = match &self.whole {
+                Some(whole) => whole.clone(),
+                None => self.cells(batch * self.batch_rows, count),
+            };
+            for (roots, trees) in &groups {
+                let parts = self.launch(&cells, roots, count, *trees)?;
+                sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sums of one batch of rows over one group of trees, and one word more.
+    fn launch(&self, cells: &Buffer, roots: &Buffer, rows: usize, trees: u32) -> Result<Vec<u32>, Unavailable> {
+        let out = self.memory.zeros(rows * self.classes + 1);
+        add_leaves::launch::<R>(
+            self.memory.client,
+            self.memory.grid(rows.div_ceil(256)),
+            CubeDim::new_1d(256),
+            cells.arg(),
+            self.nodes.arg(),
+            roots.arg(),
+            self.sets.arg(),
+            self.values.arg(),
+            out.arg(),
+            rows as u32,
+            trees,
+            self.classes as u32,
+        );
+        let parts = self.memory.read(&out)?;
+        if parts.last() != Some(&trees) {
+            return Err(self.memory.lost("the kernel of predictions did not run"));
+        }
+        Ok(parts)
+    }
+}
+
+/// Trees that a unit walks down in so many turns of its loops.
+fn trees_within(turns: usize, steps: Steps<'_>) -> usize {
+    let mut levels = vec![0usize; steps.nodes.len() + 2];
+    for (at, node) in steps.nodes.iter().enumerate() {
+        let left = node.left as usize;
+        // A leaf is its own left child; children stand behind their parents.
+        if left > at {
+            levels[left] = levels[at] + 1;
+            levels[left + 1] = levels[at] + 1;
         }
     }
-    Ok(sums)
+    let deepest = levels.into_iter().max().unwrap_or(0);
+    (turns / (deepest + steps.classes + 2)).clamp(1, TREES)
 }
 
 #[cube(launch)]
@@ -203,6 +294,30 @@ mod tests {
         grown
     }
 
+    /// Trees of single steps: all of them together would take more turns than software Vulkan makes.
+    #[test]
+    fn deep_trees_are_walked_to_their_ends() {
+        let (depth, trees) = (1500u32, 60u32);
+        let mut nodes = Vec::new();
+        for tree in 0..trees {
+            let root = tree * (2 * depth + 1);
+            for at in 0..2 * depth + 1 {
+                // A split, with a leaf on its left and the next split on its right.
+                let is_leaf = at % 2 == 1 || at == 2 * depth;
+                let (left, value) = (if is_leaf { root + at } else { root + at + 1 }, at % 7);
+                let threshold = if is_leaf { f32::INFINITY } else { (at / 2) as f32 };
+                nodes.push(Step { threshold, left, feature: MISSING_LEFT, value });
+            }
+        }
+        let roots: Vec<u32> = (0..trees).map(|tree| tree * (2 * depth + 1)).collect();
+        let values: Vec<u32> = (0..7).map(|value| 1000 + value).collect();
+        let steps = Steps { nodes: &nodes, roots: &roots, sets: &[], values: &values, classes: 1 };
+        let x = Array2::from_shape_vec((3, 1).f(), vec![depth as f32 * 2.0, 3.0, f32::NAN]).unwrap();
+        for gpu in gpus() {
+            assert_eq!(sum_leaves_on(&gpu, x.view(), steps).unwrap(), sum_leaves(x.view(), steps), "{gpu:?}");
+        }
+    }
+
     #[test]
     fn sums_are_the_hosts() {
         let gpus = gpus();
@@ -229,5 +344,41 @@ mod tests {
                 prop_assert_eq!(&sum_leaves_on(gpu, x.view(), steps).unwrap(), &expected, "{:?}", gpu);
             }
         });
+    }
+
+    #[test]
+    fn sums_over_the_first_trees_are_the_hosts() {
+        let Grown { nodes, roots, sets, values } = &forest(300, 3, 3, 7);
+        // More rows than a batch holds, and fewer.
+        for rows in [11, 450] {
+            let x = Array2::from_shape_fn((rows, FEATURES as usize).f(), |(row, at)| {
+                (mix((row * 7 + at) as u32) % 255) as f32
+            });
+            let of = |trees: usize| Steps { nodes, roots: &roots[..trees], sets, values, classes: 3 };
+            for gpu in gpus() {
+                let mut told = Vec::new();
+                let all = sum_stages_on(&gpu, x.view(), of(300), &[1, 64, 256, 300], &mut |trees, sums| {
+                    assert_eq!(sums, sum_leaves(x.view(), of(trees)), "{gpu:?}: {trees} of 300 trees, {rows} rows");
+                    told.push(trees);
+                });
+                assert_eq!((all.unwrap(), told), (sum_leaves(x.view(), of(300)), vec![1, 64, 256, 300]));
+            }
+        }
+    }
+
+    #[test]
+    fn trees_that_are_all_sure_do_not_overflow() {
+        // Each tree one leaf that says 1.0 of its class: 255 of them fill 32 bits but for the last 2^24.
+        let leaf = Step { threshold: f32::INFINITY, left: 0, feature: MISSING_LEFT, value: 0 };
+        let (roots, values) = (vec![0; 700], [1 << 24, 0]);
+        let x = Array2::from_elem((3, 1).f(), 0.5);
+        for trees in [254, 255, 256, 510, 511, 700] {
+            let steps = Steps { nodes: &[leaf], roots: &roots[..trees], sets: &[], values: &values, classes: 2 };
+            for gpu in gpus() {
+                let sums = sum_leaves_on(&gpu, x.view(), steps).unwrap();
+                assert!(sums.column(0).iter().all(|&sum| sum == (trees as u64) << 24), "{gpu:?}: {trees} trees");
+                assert_eq!(sums, sum_leaves(x.view(), steps));
+            }
+        }
     }
 }

@@ -178,6 +178,7 @@ fn count_samples(rows: &Rows, of: Segment, key: u32) -> Samples {
 /// Words of a cut: a number's last bin, or one bit for each level.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a cut, and what it is made of")]
+#[expect(clippy::collapsible_if, reason = "one of them is decided when the kernel is compiled")]
 fn cut_word(
     rows: &Rows,
     nodes: &Array<u32>,

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use trainer_data::target_of_classes;
-use trainer_kernels::Device;
 use trainer_quality::{Bootstrap, Evaluation, FlatMetrics, evaluate, judge};
 
 use super::fit::gate_table;
-use super::{Common, Form, FormArgs};
+use super::{Common, DeviceArgs, Form, FormArgs};
 use crate::exit::Exit;
 use crate::run::{Truth, weights};
 use crate::saved_run::SavedRun;
@@ -24,6 +23,9 @@ pub struct EvaluateArgs {
     /// File with the rows (Parquet or CSV), or its s3:// address
     #[arg(long, value_name = "FILE")]
     pub input: String,
+    /// The device.
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Form of the result.
     #[command(flatten)]
     pub form: FormArgs,
@@ -32,14 +34,15 @@ pub struct EvaluateArgs {
 /// Runs `trainer evaluate`.
 ///
 /// # Errors
-/// A folder that is no run, or a file that does not fit the model. A gate that fails is no error: the exit code says so.
+/// A device that is not there, a folder that is no run, or a file that does not fit the model. A gate that fails is no error: the exit code says so.
 pub fn run(args: &EvaluateArgs, common: &Common) -> anyhow::Result<Exit> {
+    let device = args.device.open()?;
     let saved = SavedRun::open(&args.run)?;
     let config = &saved.config;
     let rows = saved.read(&args.input)?;
     let y = target_of_classes(&rows.table, &config.data.target, &saved.model.classes)?;
     let weight = weights(&rows.table, config.data.weight.as_deref())?;
-    let (predicted, mut warnings) = saved.predict(&rows.table, &Device::Cpu)?;
+    let (predicted, mut warnings) = saved.predict(&rows.table, &device)?;
     warnings.splice(0..0, rows.warnings);
     let truth = Truth { y, weight, classes: saved.model.classes.clone() };
     let scores = predicted.scores(&truth);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use trainer_kernels::{Device, DeviceSpec};
 
 use super::{Common, Form};
 use crate::console;
@@ -34,6 +35,9 @@ pub struct ExportArgs {
     /// The Python to compare in
     #[arg(long, value_name = "PATH", default_value = "python3")]
     pub python: PathBuf,
+    /// Where `--verify` predicts the rows, wherever the model was trained: auto, cpu, wgpu:N or cuda:N [default: auto]
+    #[arg(long, value_name = "DEVICE", requires = "verify")]
+    pub device: Option<DeviceSpec>,
 }
 
 /// What a model is written as.
@@ -46,13 +50,17 @@ pub enum Format {
 /// Runs `trainer export`.
 ///
 /// # Errors
-/// A folder that is no run, a plan that has no ONNX form, a folder that is not empty, a model that differs.
+/// A device that is not there, a folder that is no run, a plan that has no ONNX form, a folder that is not empty, a model that differs.
 pub fn run(args: &ExportArgs, common: &Common) -> anyhow::Result<Exit> {
     let (folder, form) = outputs(&args.output)?;
     let Format::Onnx = args.format;
     let saved = SavedRun::open(&args.run)?;
     let verify = match args.verify {
-        true => Some(Verify { rows: rows(args, &saved, common)?, python: args.python.clone() }),
+        true => Some(Verify {
+            device: Device::open(&args.device.unwrap_or_default())?,
+            rows: rows(args, &saved, common)?,
+            python: args.python.clone(),
+        }),
         false => None,
     };
     let exported = export(&saved, &args.run, folder, verify.as_ref())?;

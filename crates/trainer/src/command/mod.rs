@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod config;
 mod devices;
+mod doctor;
 mod evaluate;
 mod export;
 mod fit;
@@ -27,7 +28,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::config::{self as configuration, Loaded, Overlay};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::tracking::{Destination, environment};
-use crate::{bug, console};
+use crate::{bug, console, machine};
+use trainer_kernels::{Device, DeviceSpec, Unavailable};
 use trainer_tracking::Store;
 
 /// Trains, judges and keeps classifiers from a config and a data file.
@@ -127,6 +129,24 @@ pub struct FormArgs {
     pub form: Form,
 }
 
+/// `--device auto|cpu|wgpu:N|cuda:N`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DeviceArgs {
+    /// Where the rows are predicted, wherever the model was trained: auto, cpu, wgpu:N or cuda:N; the result is the same
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceSpec::Auto)]
+    pub device: DeviceSpec,
+}
+
+impl DeviceArgs {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// One that is not there (exit 5).
+    pub fn open(&self) -> Result<Device, Unavailable> {
+        Device::open(&self.device)
+    }
+}
+
 /// A registered model, and where it is.
 #[derive(Debug, Clone, Args)]
 pub struct RegistryArgs {
@@ -191,6 +211,8 @@ pub enum Command {
     Sample(sample::SampleArgs),
     /// List the devices and what this build can open
     Devices(devices::DevicesArgs),
+    /// Say what this machine lacks, and the line that mends it
+    Doctor(doctor::DoctorArgs),
     /// Time the same fit on every device, and compare the models
     Bench(bench::BenchArgs),
     /// Print a completion script for a shell
@@ -214,6 +236,7 @@ impl Command {
             Self::Schema(args) => schema::run(args, common),
             Self::Sample(args) => sample::run(args, common),
             Self::Devices(args) => devices::run(args, common),
+            Self::Doctor(args) => doctor::run(args, common),
             Self::Bench(args) => bench::run(args, common),
             Self::Completions(args) => completions::run(args, common),
         }
@@ -223,6 +246,7 @@ impl Command {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     bug::catch_all();
+    machine::leave_desktop_out();
     let json = asks_for_json();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -232,7 +256,10 @@ pub fn main() -> ExitCode {
         start(&cli.common)?;
         cli.command.run(&cli.common)
     });
-    result.unwrap_or_else(|error| failed(&error, json)).into()
+    match result.unwrap_or_else(|error| failed(&error, json)) {
+        Exit::Device => Exit::Device.at_once(),
+        exit => exit.into(),
+    }
 }
 
 fn start(common: &Common) -> anyhow::Result<()> {

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use trainer_data::Table;
-use trainer_kernels::Device;
 
-use super::{Common, Form};
+use super::{Common, DeviceArgs, Form};
 use crate::console;
 use crate::exit::{Exit, Failure};
 use crate::predictions::predictions;
@@ -26,18 +25,22 @@ pub struct PredictArgs {
     /// given beside the file
     #[arg(short, long, value_name = "FILE|json|text", required = true)]
     pub output: Vec<String>,
+    /// The device.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// Runs `trainer predict`.
 ///
 /// # Errors
-/// A folder that is no run, a file that does not fit the model, a place that cannot be written.
+/// A device that is not there, a folder that is no run, a file that does not fit the model, a place that cannot be written.
 pub fn run(args: &PredictArgs, common: &Common) -> anyhow::Result<Exit> {
     let (file, form) = outputs(&args.output)?;
+    let device = args.device.open()?;
     let saved = SavedRun::open(&args.run)?;
     not_over_the_input(file, Path::new(&args.input), &args.run)?;
     let rows = saved.read(&args.input)?;
-    let (predicted, mut warnings) = saved.predict(&rows.table, &Device::Cpu)?;
+    let (predicted, mut warnings) = saved.predict(&rows.table, &device)?;
     warnings.splice(0..0, rows.warnings);
     warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
     let keep = kept(&saved);

@@ -41,7 +41,7 @@ impl History {
             self.push(name, rounds, &predicted.scores(&truth));
             last = Some(predicted);
         };
-        model.predict_staged(&part.data.matrix, &mut each)?;
+        model.predict_staged(&part.data.matrix, setting.device, &mut each)?;
         last.context("a model without rounds")
     }
 

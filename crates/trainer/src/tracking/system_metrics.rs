@@ -8,6 +8,8 @@ use std::time::Duration;
 use sysinfo::{Disks, Networks, System};
 use trainer_tracking::Metric;
 
+use crate::machine::disk_of;
+
 const MEGABYTE: f64 = 1e6;
 /// The official client's.
 const EVERY: Duration = Duration::from_secs(10);
@@ -87,9 +89,7 @@ impl Machine {
             ("network_receive_megabytes", self.received as f64 / MEGABYTE),
             ("network_transmit_megabytes", self.sent as f64 / MEGABYTE),
         ];
-        // The disk that holds the folder: of nested mounts, the deepest.
-        let holds = self.disks.iter().filter(|disk| self.folder.starts_with(disk.mount_point()));
-        if let Some(disk) = holds.max_by_key(|disk| disk.mount_point().as_os_str().len()) {
+        if let Some(disk) = disk_of(&self.disks, &self.folder) {
             let (free, all) = (disk.available_space() as f64, disk.total_space() as f64);
             values.push(("disk_usage_megabytes", (all - free) / MEGABYTE));
             values.push(("disk_usage_percentage", 100.0 * (all - free) / all));

@@ -94,7 +94,7 @@ fn the_first_trees_are_a_smaller_forest() {
     assert!(whole.out_of_bag[0].rows.len() < 300, "one tree draws most rows");
     let mut stages = Vec::new();
     let mut each = |trees: u32, proba: &ndarray::Array2<f32>| stages.push((trees, proba.clone()));
-    whole.model.predict_staged(&train.matrix, &mut each).unwrap();
+    whole.model.predict_staged(&train.matrix, &Device::Cpu, &mut each).unwrap();
     let predicted = |fitted: &Fitted| fitted.model.predict(&train.matrix, &Device::Cpu).unwrap();
     assert_eq!(stages[3], (8, predicted(&start)));
     assert_eq!(stages[4], (13, predicted(&whole)));
