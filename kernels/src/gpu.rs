@@ -16,6 +16,8 @@ use crate::device::{DeviceSpec, Unavailable};
 
 mod batch;
 mod candidate;
+mod columns;
+mod double;
 mod histogram;
 mod leaf_sums;
 mod route;
@@ -25,6 +27,7 @@ pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;
+pub use columns::apply_on;
 pub use leaf_sums::sum_leaves_on;
 
 /// A GPU that was opened.

@@ -1,6 +1,7 @@
 //! Kernels: the only code that runs on a device, with a host driver for each.
 
 mod bootstrap;
+mod columns;
 pub mod cuts;
 mod device;
 mod entropy;
@@ -23,8 +24,9 @@ mod tree;
 mod wide;
 
 pub use bootstrap::MAX_ROWS;
+pub use columns::{Answer, Applied, Cells, Operation, Pass};
 pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
-pub use gpu::{Gpu, grow_on, sum_leaves_on};
+pub use gpu::{Gpu, apply_on, grow_on, sum_leaves_on};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;
