@@ -110,7 +110,7 @@ pub struct Answer {
 }
 
 /// Operations on columns, and how much they read and write.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
     /// Lists that have no slot and no counter in common.
     pub groups: Vec<Vec<Operation>>,
@@ -120,6 +120,8 @@ pub struct Pass {
     pub counters: usize,
     /// How many columns the result has. Each is written by one operation.
     pub outputs: usize,
+    /// Most rows that are done at a time; fewer where the device's buffers are too small.
+    pub most_rows: usize,
 }
 
 /// Some rows of a column.

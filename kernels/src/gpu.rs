@@ -16,10 +16,13 @@ use crate::device::{DeviceSpec, Unavailable};
 
 mod batch;
 mod candidate;
+mod category_counts;
 mod columns;
 mod double;
 mod histogram;
 mod leaf_sums;
+mod order_statistics;
+mod profile;
 mod route;
 mod search;
 #[cfg(test)]
@@ -27,8 +30,11 @@ pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;
+pub use category_counts::category_counts;
 pub use columns::apply_on;
 pub use leaf_sums::sum_leaves_on;
+pub use order_statistics::order_statistics;
+pub use profile::{Profile, profile};
 
 /// A GPU that was opened.
 #[derive(Clone)]

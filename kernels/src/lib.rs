@@ -26,7 +26,7 @@ mod wide;
 pub use bootstrap::MAX_ROWS;
 pub use columns::{Answer, Applied, Cells, Operation, Pass};
 pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
-pub use gpu::{Gpu, apply_on, grow_on, sum_leaves_on};
+pub use gpu::{Gpu, Profile, apply_on, category_counts, grow_on, order_statistics, profile, sum_leaves_on};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;

@@ -51,22 +51,22 @@ const FIND: u32 = 12;
 const ADD: u32 = 13;
 const DIVIDE: u32 = 14;
 
-/// Applies a pass to rows in blocks; `out` gets the result, column after column. `read` gives the cells of some rows, a column
+/// Applies a pass to rows in blocks; `out`: the columns of the result. `read` gives the cells of some rows, a column
 /// each, always of the same kinds; it is asked while the device computes the rows before.
 ///
 /// # Errors
 /// A device that is lost, or too small for the constants.
 ///
 /// # Panics
-/// When `out` is not rows x outputs, or `read` gives another number of rows.
+/// When `out` is not as many columns as the pass writes, each of as many rows, or `read` gives another number of rows.
 pub fn apply_on<'a>(
     gpu: &Gpu,
     pass: &Pass,
     rows: usize,
     read: &mut dyn FnMut(Range<usize>) -> Vec<Cells<'a>>,
-    out: &mut [f32],
+    out: &mut [&mut [f32]],
 ) -> Result<Applied, Unavailable> {
-    assert_eq!(out.len(), rows * pass.outputs, "a place for every cell");
+    assert!(out.len() == pass.outputs && out.iter().all(|column| column.len() == rows), "a place for every cell");
     on_backend!(gpu, memory => apply_in(&memory, pass, rows, read, out))
 }
 
@@ -75,7 +75,7 @@ fn apply_in<'a, R: Runtime>(
     pass: &Pass,
     rows: usize,
     read: &mut dyn FnMut(Range<usize>) -> Vec<Cells<'a>>,
-    out: &mut [f32],
+    out: &mut [&mut [f32]],
 ) -> Result<Applied, Unavailable> {
     let mut applied = Applied { is_odd: false, counts: vec![0; pass.counters] };
     if rows == 0 || pass.groups.is_empty() {
@@ -84,7 +84,6 @@ fn apply_in<'a, R: Runtime>(
     let constants = Constants::of(pass);
     memory.check_fits("the constants of the features", constants.words.len())?;
     let table = memory.upload(&constants.words);
-    let mut columns: Vec<&mut [f32]> = out.chunks_mut(rows).collect();
     let block_rows = block_rows(memory, pass);
     let mut next = Block::of(read(0..block_rows.min(rows)));
     let mut start = 0;
@@ -95,7 +94,7 @@ fn apply_in<'a, R: Runtime>(
         if !after.is_empty() {
             next = Block::of(read(after));
         }
-        launched.finish(memory, &block, &mut columns, &mut applied)?;
+        launched.finish(memory, &block, out, &mut applied)?;
         start = block.end;
     }
     Ok(applied)
@@ -109,7 +108,7 @@ fn block_rows<R: Runtime>(memory: &Memory<'_, R>, pass: &Pass) -> usize {
     };
     let planes = pass.groups.iter().flatten().map(reads).max().unwrap_or(0);
     let widest = planes.max(2 * pass.slots).max(pass.outputs).max(1);
-    (memory.max_words().min(MOST_WORDS) / widest).max(1)
+    (memory.max_words().min(MOST_WORDS) / widest).clamp(1, pass.most_rows.max(1))
 }
 
 /// Numbers on the device, and where those of each operation begin.
@@ -580,7 +579,7 @@ mod tests {
 
     fn pass(seed: u32) -> Pass {
         let draw = &mut Draw(seed);
-        let mut pass = Pass::default();
+        let mut pass = Pass { groups: Vec::new(), slots: 0, counters: 0, outputs: 0, most_rows: 1 + draw.below(2000) };
         for _ in 0..1 + draw.below(3) {
             let mut group = vec![Operation::Read { column: draw.below(NUMBERS) }];
             let mut kept = Vec::new();
@@ -632,6 +631,14 @@ mod tests {
         columns.iter().map(part).collect()
     }
 
+    /// The columns of these cells.
+    fn split(cells: &mut [f32], rows: usize, columns: usize) -> Vec<&mut [f32]> {
+        match rows {
+            0 => std::iter::repeat_with(Default::default).take(columns).collect(),
+            _ => cells.chunks_mut(rows).collect(),
+        }
+    }
+
     /// Bits, with one pattern for what is no number.
     fn bits(cells: &[f32]) -> Vec<u32> {
         cells.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
@@ -641,7 +648,9 @@ mod tests {
         let (expected, told) = reference(pass, columns, rows);
         for gpu in gpus {
             let mut found = vec![0.0; rows * pass.outputs];
-            let applied = apply_on(gpu, pass, rows, &mut |rows| part(columns, &rows), &mut found).unwrap();
+            let applied =
+                apply_on(gpu, pass, rows, &mut |rows| part(columns, &rows), &mut split(&mut found, rows, pass.outputs))
+                    .unwrap();
             assert_eq!(applied, told, "{gpu:?}, {pass:?}");
             for (i, (found, expected)) in bits(&found).into_iter().zip(bits(&expected)).enumerate() {
                 let (column, row) = (i / rows, i % rows);
@@ -675,8 +684,8 @@ mod tests {
                 Operation::Write { output },
             ]
         };
-        let wide = Pass { groups: (0..400).map(each).collect(), outputs: 400, ..Pass::default() };
-        let long = Pass { groups: vec![each(0)], outputs: 1, ..Pass::default() };
+        let wide = Pass { groups: (0..400).map(each).collect(), outputs: 400, ..pass(0) };
+        let long = Pass { groups: vec![each(0)], outputs: 1, ..wide.clone() };
         assert_same(&wide, &cells(20, 1), 20, &gpus());
         assert_same(&long, &cells(20_000, 2), 20_000, &gpus());
     }
