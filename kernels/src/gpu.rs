@@ -18,13 +18,18 @@ use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable
 mod assemble;
 mod batch;
 mod candidate;
+mod category_counts;
+mod columns;
 mod decide;
 mod descend;
+mod double;
 mod draw;
 mod fill;
 mod layout;
 mod leaf_sums;
 mod offer;
+mod order_statistics;
+mod profile;
 mod random;
 #[cfg(test)]
 mod refused;
@@ -35,8 +40,12 @@ pub(crate) mod tests;
 mod words;
 
 pub use batch::grow_on;
+pub use category_counts::category_counts;
+pub use columns::apply_on;
 use layout::Room;
 pub use leaf_sums::{sum_leaves_on, sum_stages_on};
+pub use order_statistics::order_statistics;
+pub use profile::{Profile, profile};
 
 /// A GPU that was opened.
 #[derive(Clone)]

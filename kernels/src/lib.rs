@@ -1,6 +1,7 @@
 //! Kernels: the only code that runs on a device, with a host driver for each.
 
 mod bootstrap;
+mod columns;
 pub mod cuts;
 mod device;
 mod entropy;
@@ -23,11 +24,14 @@ mod tree;
 mod wide;
 
 pub use bootstrap::{Drawn, MAX_ROWS};
+pub use columns::{Answer, Applied, Cells, Operation, Pass};
 pub use device::{
     CudaParts, CudaVersion, Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, cuda_parts,
     is_runtime_panic, list, vulkan_loads,
 };
-pub use gpu::{Gpu, grow_on, sum_leaves_on, sum_stages_on};
+pub use gpu::{
+    Gpu, Profile, apply_on, category_counts, grow_on, order_statistics, profile, sum_leaves_on, sum_stages_on,
+};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;

@@ -1,9 +1,11 @@
-//! What must hold for every step there is: the same cases over the whole list.
+//! What must hold for every step there is, on every device: the same cases over the whole list.
+
+use std::sync::OnceLock;
 
 use trainer_data::{Categories, Column, Levels, Needs, Table};
-use trainer_kernels::Device;
+use trainer_kernels::{Device, list};
 
-use crate::{FittedPlan, PlanSpec, Step, fit};
+use crate::{Applied, FeatureError, FittedPlan, PlanSpec, Step, fit};
 
 const FOREST: Needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
 
@@ -88,9 +90,46 @@ fn steps() -> Vec<Vec<Step>> {
     all
 }
 
+/// All GPUs, software ones too. `TRAINER_REQUIRE=wgpu`: at least one of that kind.
+fn gpus() -> &'static [Device] {
+    static GPUS: OnceLock<Vec<Device>> = OnceLock::new();
+    GPUS.get_or_init(|| {
+        let usable = list().into_iter().filter(|it| it.unusable.is_none() && it.name != "cpu");
+        let gpus: Vec<Device> = usable.map(|it| Device::open(&it.name.parse().unwrap()).unwrap()).collect();
+        let required = std::env::var("TRAINER_REQUIRE").unwrap_or_default();
+        for kind in required.split(',').filter(|kind| !kind.is_empty()) {
+            let is_there = gpus.iter().any(|gpu| gpu.name().starts_with(kind));
+            assert!(is_there, "TRAINER_REQUIRE={required}, and there is no {kind}: {:?}", list());
+        }
+        gpus
+    })
+}
+
+/// What the host makes of a table, after every other device has made the same of it.
+pub(crate) fn apply(plan: &FittedPlan, table: &Table) -> Result<Applied, FeatureError> {
+    let expected = plan.apply(table, &Device::Cpu);
+    for gpu in gpus() {
+        match (plan.apply(table, gpu), &expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!((&found.warnings, &found.matrix.features), (&expected.warnings, &expected.matrix.features));
+                let pairs = bits_of(&found).into_iter().zip(bits_of(expected));
+                let different = pairs.enumerate().find(|(_, (found, expected))| found != expected);
+                assert_eq!(different, None, "{}: {:?}", gpu.name(), plan.programs());
+            }
+            (found, expected) => assert_eq!(found.as_ref().err(), expected.as_ref().err(), "{}", gpu.name()),
+        }
+    }
+    expected
+}
+
+/// Bits, with one pattern for what is no number.
+fn bits_of(applied: &Applied) -> Vec<u32> {
+    let bits = |x: &f32| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() };
+    applied.matrix.x.as_slice_memory_order().unwrap().iter().map(bits).collect()
+}
+
 fn bits(plan: &FittedPlan, table: &Table) -> Vec<u32> {
-    let applied = plan.apply(table, &Device::Cpu).unwrap();
-    applied.matrix.x.as_slice_memory_order().unwrap().iter().map(|x| x.to_bits()).collect()
+    bits_of(&apply(plan, table).unwrap())
 }
 
 fn each_plan(check: impl Fn(&str, &FittedPlan)) {
@@ -116,9 +155,9 @@ fn saving_and_loading_changes_no_bit() {
 fn a_row_alone_gives_what_it_gives_among_others() {
     let all = table(2500, 2);
     each_plan(|name, plan| {
-        let whole = plan.apply(&all, &Device::Cpu).unwrap().matrix;
+        let whole = apply(plan, &all).unwrap().matrix;
         for row in (0..all.rows()).step_by(97) {
-            let alone = plan.apply(&all.take(&[row as u32]), &Device::Cpu).unwrap().matrix;
+            let alone = apply(plan, &all.take(&[row as u32])).unwrap().matrix;
             let same =
                 (0..whole.features.len()).all(|j| alone.column(j)[0].to_bits() == whole.column(j)[row].to_bits());
             assert!(same, "{name}: row {row}");
@@ -152,7 +191,7 @@ fn the_number_of_threads_changes_no_bit() {
 fn no_rows_give_no_rows() {
     let none = table(10, 1).take(&[]);
     each_plan(|name, plan| {
-        let applied = plan.apply(&none, &Device::Cpu).unwrap();
+        let applied = apply(plan, &none).unwrap();
         assert_eq!((applied.matrix.rows(), applied.warnings), (0, vec![]), "{name}");
         assert_eq!(applied.matrix.features, plan.features(), "{name}");
     });
@@ -164,7 +203,7 @@ fn a_column_that_is_not_there_is_an_error() {
         for input in plan.inputs() {
             let all = table(10, 1);
             let rest: Vec<&str> = all.names().filter(|other| *other != input.name).collect();
-            let error = plan.apply(&all.select(&rest).unwrap(), &Device::Cpu).unwrap_err();
+            let error = apply(plan, &all.select(&rest).unwrap()).unwrap_err();
             assert_eq!(
                 (error.code(), error.fault().column.as_deref()),
                 ("unknown_column", Some(input.name.as_str())),
@@ -183,7 +222,7 @@ fn a_column_of_another_type_is_an_error() {
                 true if input.name == "city" => Column::from_integers("city", vec![Some(1); 10]),
                 true => Column::from_text(input.name.clone(), vec![Some("1"); 10]),
             });
-            let error = plan.apply(&Table::from_columns(columns.collect()).unwrap(), &Device::Cpu).unwrap_err();
+            let error = apply(plan, &Table::from_columns(columns.collect()).unwrap()).unwrap_err();
             assert_eq!(error.code(), "column_type", "{name}");
         }
     });
@@ -206,7 +245,7 @@ fn missing_cells_never_stop_a_plan() {
         trainer_data::read_bytes("rows.csv", csv.as_bytes(), &trainer_data::ReadOptions::default()).unwrap().table;
     each_plan(|name, plan| {
         assert_eq!(bits(plan, &untyped), bits(plan, &empty.take(&[0, 1])), "{name}");
-        let applied = plan.apply(&empty, &Device::Cpu).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let applied = apply(plan, &empty).unwrap_or_else(|error| panic!("{name}: {error}"));
         for input in plan.inputs().iter().filter(|input| !input.missing) {
             let counted =
                 |w: &&trainer_data::Warning| w.code == "new_missing" && w.column.as_deref() == Some(&input.name);
@@ -222,7 +261,7 @@ fn levels_that_were_not_in_training_are_counted() {
     columns[3] = Column::from_text("city", cells);
     let new = Table::from_columns(columns).unwrap();
     each_plan(|name, plan| {
-        let applied = plan.apply(&new, &Device::Cpu).unwrap();
+        let applied = apply(plan, &new).unwrap();
         let knows =
             |text: &str| plan.programs().iter().any(|p| p.inputs == ["city"] && format!("{:?}", p.op).contains(text));
         let expected = if knows("Lookup") || knows("OneHot") { Some(7) } else { None };
@@ -241,7 +280,7 @@ fn an_infinite_cell_is_an_error_that_says_where() {
     let odd = Table::from_columns(columns).unwrap();
     each_plan(|name, plan| {
         if plan.inputs().iter().any(|input| input.name == "amount") {
-            let error = plan.apply(&odd, &Device::Cpu).unwrap_err();
+            let error = apply(plan, &odd).unwrap_err();
             let fault = error.fault();
             assert_eq!(
                 (fault.code, fault.row, fault.column.as_deref()),
@@ -255,7 +294,7 @@ fn an_infinite_cell_is_an_error_that_says_where() {
 #[test]
 fn every_cell_is_finite_or_missing() {
     each_plan(|name, plan| {
-        let matrix = plan.apply(&table(3000, 5), &Device::Cpu).unwrap().matrix;
+        let matrix = apply(plan, &table(3000, 5)).unwrap().matrix;
         assert!(matrix.x.iter().all(|x| !x.is_infinite()), "{name}");
     });
 }
@@ -264,7 +303,7 @@ fn every_cell_is_finite_or_missing() {
 fn codes_agree_with_the_levels_of_the_column() {
     let all = table(400, 1);
     let (plan, _) = fit(&all, None, &spec(vec![])).unwrap();
-    let matrix = plan.apply(&all, &Device::Cpu).unwrap().matrix;
+    let matrix = apply(&plan, &all).unwrap().matrix;
     let levels = all.column("city").unwrap().levels();
     for (x, &code) in matrix.column(3).iter().zip(&levels.codes) {
         assert!(if code == Levels::MISSING { x.is_nan() } else { *x == code as f32 });

@@ -15,13 +15,18 @@ pub enum FeatureError {
     /// A step of the plan has no ONNX form: another step, or another format must do.
     #[error("{0}")]
     Onnx(Box<Fault>),
+    /// The device that was to compute the columns is lost, or too small: another one must do.
+    #[error("{0}")]
+    Device(Box<Fault>),
 }
 
 impl FeatureError {
     /// Where and what.
     pub fn fault(&self) -> &Fault {
         match self {
-            Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) | Self::Onnx(fault) => fault,
+            Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) | Self::Onnx(fault) | Self::Device(fault) => {
+                fault
+            }
         }
     }
 
@@ -44,6 +49,10 @@ impl FeatureError {
 
     pub(crate) fn onnx(fault: Fault) -> Self {
         Self::Onnx(Box::new(fault))
+    }
+
+    pub(crate) fn device(fault: Fault) -> Self {
+        Self::Device(Box::new(fault))
     }
 }
 

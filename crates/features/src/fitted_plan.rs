@@ -5,6 +5,7 @@ use trainer_kernels::Device;
 use crate::FeatureError;
 use crate::frame::FrameColumn;
 use crate::graph::{Evaluation, Graph, NodeId};
+use crate::on_device;
 use crate::program::arithmetic::Arithmetic;
 use crate::program::lookup::Lookup;
 use crate::program::{CellType, ColumnOp};
@@ -122,17 +123,21 @@ impl FittedPlan {
 
     /// Computes the features of a table: the same numbers for the same row, whatever rows are beside it.
     ///
-    /// Columns that the plan does not read are ignored, and their order does not matter.
+    /// Columns that the plan does not read are ignored, and their order does not matter. Every device gives the same bits
+    /// and the same warnings; a table that is larger than its memory goes there in blocks of rows.
     ///
     /// # Errors
-    /// `Data` when a column is missing or of another type than in training, or a cell is infinite or too large for `f32`.
-    pub fn apply(&self, table: &Table, _device: &Device) -> Result<Applied, FeatureError> {
-        // Columns are computed where they lie: in the host's memory, whatever device learns from them.
+    /// `Data` when a column is missing or of another type than in training, or a cell is infinite or too large for `f32`;
+    /// `Device` when the device is lost.
+    pub fn apply(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
         let sources = Sources::open(table, &self.inputs)?;
         let evaluation = Evaluation { graph: &self.graph, programs: &self.programs, sources: &sources };
         let names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();
         let targets: Vec<NodeId> = names.iter().map(|name| self.graph.node(name).expect("checked when made")).collect();
-        let (cells, unknown) = evaluation.matrix(&targets, &names)?;
+        let (cells, unknown) = match device {
+            Device::Cpu => evaluation.matrix(&targets, &names)?,
+            Device::Gpu(gpu) => on_device::matrix(&evaluation, gpu, &targets, &names)?,
+        };
         let matrix = Matrix::from_cells(table.rows(), cells, self.features.clone());
         let mut warnings = self.newly_missing(&sources);
         warnings.extend(unknown.iter().zip(&self.programs).filter(|(count, _)| **count > 0).map(unknown_values));

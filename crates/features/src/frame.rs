@@ -269,5 +269,6 @@ fn in_step(step: &str, error: FeatureError) -> FeatureError {
         FeatureError::Data(_) => FeatureError::data(fault),
         FeatureError::Plan(_) => FeatureError::plan(fault),
         FeatureError::Onnx(_) => FeatureError::onnx(fault),
+        FeatureError::Device(_) => FeatureError::device(fault),
     }
 }

@@ -169,7 +169,7 @@ impl Graph {
     }
 
     /// Columns that have nothing in common, each group with the positions of its targets.
-    fn groups(&self, targets: &[NodeId]) -> Vec<Vec<usize>> {
+    pub fn groups(&self, targets: &[NodeId]) -> Vec<Vec<usize>> {
         let mut root: Vec<usize> = (0..self.nodes.len()).collect();
         fn find(root: &mut [usize], mut node: usize) -> usize {
             while root[node] != node {
@@ -206,9 +206,9 @@ pub(crate) struct Evaluation<'a> {
 }
 
 /// A text column as programs read it: its codes, and each level's answer (the last is that of missing cells).
-struct Coded<'a> {
+pub(crate) struct Coded<'a> {
     codes: &'a [u32],
-    answers: Vec<Answer>,
+    pub answers: Vec<Answer>,
 }
 
 /// One group of columns.
@@ -260,6 +260,14 @@ impl<'a> Evaluation<'a> {
     /// As [`Self::matrix`].
     pub fn numbers(&self, node: NodeId) -> Result<Vec<f64>, FeatureError> {
         Ok(self.run::<f64>(&[node], &[""])?.0)
+    }
+
+    /// Columns of numbers, one after the other, and how often each program met an unknown value.
+    ///
+    /// # Errors
+    /// When a cell is infinite.
+    pub fn columns(&self, nodes: &[NodeId]) -> Result<(Vec<f64>, Unknown), FeatureError> {
+        self.run::<f64>(nodes, &vec![""; nodes.len()])
     }
 
     /// The levels of a text column, its fills included.
@@ -363,7 +371,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// A program's answers to the levels of its text column, if it is one.
-    fn coded(&self, node: NodeId) -> Option<Coded<'_>> {
+    pub fn coded(&self, node: NodeId) -> Option<Coded<'_>> {
         let Node::Apply { program, inputs } = &self.graph.nodes[node] else { return None };
         if self.graph.types[inputs[0]] != CellType::Text {
             return None;

@@ -11,6 +11,7 @@ pub mod expectation;
 mod fitted_plan;
 mod frame;
 mod graph;
+mod on_device;
 mod onnx;
 mod plan;
 pub mod program;

@@ -139,7 +139,11 @@ fn exit_of_data(error: &DataError) -> Exit {
 }
 
 fn exit_of_features(error: &FeatureError) -> Exit {
-    if matches!(error, FeatureError::Config(_)) { Exit::Usage } else { Exit::Data }
+    match error {
+        FeatureError::Config(_) => Exit::Usage,
+        FeatureError::Device(_) => Exit::Device,
+        _ => Exit::Data,
+    }
 }
 
 fn exit_of_tracking(error: &TrackingError) -> Exit {

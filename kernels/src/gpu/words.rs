@@ -37,7 +37,7 @@ pub struct Goodness {
 
 /// One where the sum `sum = part + something` went past 2^32.
 #[cube]
-fn carry(sum: u32, part: u32) -> u32 {
+pub fn carry(sum: u32, part: u32) -> u32 {
     select(sum < part, 1u32, 0u32)
 }
 

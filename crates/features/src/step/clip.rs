@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::statistic::{QuantileMethod, present, quantile, sorted};
+use super::statistic::{QuantileMethod, quantiles};
 use super::{Fraction, Transform, named};
 use crate::FeatureError;
 use crate::frame::{Frame, Learned, Takes};
@@ -59,13 +59,13 @@ impl Transform for Clip {
         frame.learn_each(&chosen, |column, learned| {
             let (mut low, mut high) = (self.min, self.max);
             if self.lower_quantile.is_some() || self.upper_quantile.is_some() {
-                let cells = sorted(present(&frame.numbers(&column.name)?));
-                if cells.is_empty() {
+                let shares: Vec<f64> = [self.lower_quantile, self.upper_quantile].into_iter().flatten().map(f64::from).collect();
+                let numbers = frame.numbers(&column.name)?;
+                let Some(mut bounds) = quantiles(&numbers, &shares, QuantileMethod::Linear).map(Vec::into_iter) else {
                     return Ok(());
-                }
-                let bound = |q: Fraction| quantile(&cells, q.into(), QuantileMethod::Linear);
-                low = self.lower_quantile.map(bound).or(low);
-                high = self.upper_quantile.map(bound).or(high);
+                };
+                low = self.lower_quantile.and_then(|_| bounds.next()).or(low);
+                high = self.upper_quantile.and_then(|_| bounds.next()).or(high);
             }
             // A learned bound may cross a fixed one: the upper bound then holds, as in `numpy.clip`.
             let low = low.map(|low| high.map_or(low, |high| low.min(high)));

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::Warning;
 
-use super::statistic::{QuantileMethod, present, quantile, sorted};
+use super::statistic::{QuantileMethod, quantiles};
 use super::{AtLeastTwo, Transform, named};
 use crate::FeatureError;
 use crate::frame::{Frame, Learned, Takes};
@@ -37,18 +37,19 @@ impl Default for QuantileBin {
 const NARROW: f64 = 1e-8;
 
 impl QuantileBin {
-    /// The inner edges.
-    fn edges(&self, sorted: &[f64]) -> Vec<f64> {
+    /// The inner edges; nothing where no cell has a value.
+    fn edges(&self, numbers: &[f64]) -> Option<Vec<f64>> {
         let bins = u32::from(self.n_bins);
         let step = 100.0 / f64::from(bins);
         // Through percent, so that the roundings are numpy's.
         let percent = |i: u32| if i == bins { 100.0 } else { f64::from(i) * step };
-        let all: Vec<f64> = (0..=bins).map(|i| quantile(sorted, percent(i) / 100.0, self.quantile_method)).collect();
+        let shares: Vec<f64> = (0..=bins).map(|i| percent(i) / 100.0).collect();
+        let all = quantiles(numbers, &shares, self.quantile_method)?;
         let mut kept = vec![all[0]];
         kept.extend(all.windows(2).filter(|pair| pair[1] - pair[0] > NARROW).map(|pair| pair[1]));
         kept.pop();
         kept.drain(..1.min(kept.len()));
-        kept
+        Some(kept)
     }
 }
 
@@ -60,11 +61,7 @@ impl Transform for QuantileBin {
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("quantile_bin", self.columns.as_deref(), Takes::Numbers)?;
         frame.learn_each(&chosen, |column, learned| {
-            let cells = sorted(present(&frame.numbers(&column.name)?));
-            if cells.is_empty() {
-                return Ok(());
-            }
-            let edges = self.edges(&cells);
+            let Some(edges) = self.edges(&frame.numbers(&column.name)?) else { return Ok(()) };
             let (asked, made) = (u32::from(self.n_bins), edges.len() + 1);
             if made < asked as usize {
                 learned.warnings.push(Warning {

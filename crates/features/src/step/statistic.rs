@@ -1,6 +1,8 @@
 //! Statistics of one column, over the cells that are not missing. Sums run in a fixed order, so the same column gives the
 //! same constants with any number of threads.
 
+use trainer_kernels::{Device, order_statistics};
+
 /// Rows that are summed one after the other before partial sums are added pairwise.
 const RUN: usize = 128;
 
@@ -47,22 +49,50 @@ pub enum QuantileMethod {
     Linear,
 }
 
-/// A quantile (0 to 1) of cells in ascending order (Hyndman and Fan 1996, types 2 and 7).
+/// Quantiles (0 to 1) of the cells that are not missing (Hyndman and Fan 1996, types 2 and 7); nothing where all are.
+pub(crate) fn quantiles(numbers: &[f64], shares: &[f64], method: QuantileMethod) -> Option<Vec<f64>> {
+    let mut places = Vec::new();
+    let ranks = |count: u64| {
+        let asked = shares.iter().filter(|_| count > 0);
+        places = asked.map(|&share| place(share, count, method)).collect();
+        places.iter().flat_map(|place| [place.low, place.high]).collect()
+    };
+    let cells = order_statistics(&Device::Cpu, numbers, ranks).expect("the host's cores are there");
+    let quantile = |(pair, place): (&[f64], &Place)| between(pair[0], pair[1], place.weight);
+    (!cells.is_empty()).then(|| cells.chunks(2).zip(&places).map(quantile).collect())
+}
+
+/// A quantile of cells in ascending order.
 pub(crate) fn quantile(sorted: &[f64], q: f64, method: QuantileMethod) -> f64 {
-    let last = sorted.len() - 1;
+    let Place { low, high, weight } = place(q, sorted.len() as u64, method);
+    between(sorted[low as usize], sorted[high as usize], weight)
+}
+
+/// Two neighbours in ascending order, and how far towards the second a quantile lies.
+struct Place {
+    low: u64,
+    high: u64,
+    weight: f64,
+}
+
+fn place(share: f64, count: u64, method: QuantileMethod) -> Place {
+    let last = (count - 1) as f64;
     let (place, weight) = match method {
         QuantileMethod::Linear => {
-            let place = q * last as f64;
+            let place = share * last;
             (place.floor(), place - place.floor())
         }
         QuantileMethod::AveragedInvertedCdf => {
-            let place = q * sorted.len() as f64 - 1.0;
+            let place = share * count as f64 - 1.0;
             (place.floor(), if place == place.floor() { 0.5 } else { 1.0 })
         }
     };
-    let at = |place: f64| sorted[place.clamp(0.0, last as f64) as usize];
-    let (low, high) = (at(place), at(place + 1.0));
-    // From the nearer end, so that a weight of one is exactly the upper cell.
+    let at = |place: f64| place.clamp(0.0, last) as u64;
+    Place { low: at(place), high: at(place + 1.0), weight }
+}
+
+/// From the nearer end, so that a weight of one is exactly the upper cell.
+fn between(low: f64, high: f64, weight: f64) -> f64 {
     if weight >= 0.5 { high - (high - low) * (1.0 - weight) } else { low + (high - low) * weight }
 }
 
@@ -109,14 +139,22 @@ mod tests {
     /// Values of `numpy.quantile` 2.4 on the same cells.
     #[test]
     fn quantiles_are_numpys() {
-        let cells = [1.0, 2.0, 4.0, 8.0];
-        let both =
-            |q| [QuantileMethod::Linear, QuantileMethod::AveragedInvertedCdf].map(|method| quantile(&cells, q, method));
+        let cells = [4.0, f64::NAN, 1.0, 8.0, 2.0];
+        let both = |q| {
+            [QuantileMethod::Linear, QuantileMethod::AveragedInvertedCdf]
+                .map(|method| quantiles(&cells, &[q], method).unwrap()[0])
+        };
         assert_eq!(both(0.0), [1.0, 1.0]);
         assert_eq!(both(0.25), [1.75, 1.5]);
         assert_eq!(both(0.3), [1.9, 2.0]);
         assert_eq!(both(0.5), [3.0, 3.0]);
         assert_eq!(both(1.0), [8.0, 8.0]);
+    }
+
+    #[test]
+    fn nothing_has_no_quantile() {
+        assert_eq!(quantiles(&[f64::NAN], &[0.5], QuantileMethod::Linear), None);
+        assert_eq!(quantiles(&[-0.0], &[0.0, 1.0], QuantileMethod::Linear), Some(vec![0.0, 0.0]));
     }
 
     #[test]
@@ -137,6 +175,15 @@ mod tests {
         }
 
         #[test]
+        fn quantiles_are_those_of_the_sorted_cells(cells in vec(-1e6..1e6f64, 1..300), shares in vec(0.0..=1.0f64, 1..40)) {
+            let sorted = sorted(cells.clone());
+            for method in [QuantileMethod::Linear, QuantileMethod::AveragedInvertedCdf] {
+                let expected = shares.iter().map(|&share| quantile(&sorted, share, method)).collect();
+                prop_assert_eq!(quantiles(&cells, &shares, method), Some(expected));
+            }
+        }
+
+        #[test]
         fn sums_by_halves_are_sums(cells in vec(-1000i32..1000, 0..2000)) {
             // Whole numbers of this size add up exactly in any order.
             let numbers: Vec<f64> = cells.iter().map(|&cell| f64::from(cell)).collect();
@@ -146,7 +193,7 @@ mod tests {
         #[test]
         fn an_inverted_quantile_has_its_share_below(cells in vec(-50i32..50, 1..100), q in 0.0..=1.0f64) {
             let sorted = sorted(cells.into_iter().map(f64::from).collect());
-            let value = quantile(&sorted, q, QuantileMethod::AveragedInvertedCdf);
+            let value = quantiles(&sorted, &[q], QuantileMethod::AveragedInvertedCdf).unwrap()[0];
             let count = sorted.len() as f64;
             let at_or_below = sorted.iter().filter(|&&x| x <= value).count() as f64;
             let below = sorted.iter().filter(|&&x| x < value).count() as f64;
