@@ -39,7 +39,7 @@ mod small;
 pub(crate) mod tests;
 mod words;
 
-pub use batch::grow_on;
+pub use batch::{Planned, grow_on, plan_on};
 pub use category_counts::category_counts;
 pub use columns::apply_on;
 use layout::Room;

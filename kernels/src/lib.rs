@@ -30,7 +30,8 @@ pub use device::{
     is_runtime_panic, list, vulkan_loads,
 };
 pub use gpu::{
-    Gpu, Profile, apply_on, category_counts, grow_on, order_statistics, profile, sum_leaves_on, sum_stages_on,
+    Gpu, Planned, Profile, apply_on, category_counts, grow_on, order_statistics, plan_on, profile, sum_leaves_on,
+    sum_stages_on,
 };
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};

@@ -45,7 +45,7 @@ pub fn permutation_importance(
     let deal = |feature: usize, try_values: &mut dyn FnMut(&[f32])| {
         let values = matrix.column(feature);
         for repeat in 0..repeats {
-            let round = Round { done: done.fetch_add(1, Ordering::Relaxed), total };
+            let round = Round::of(done.fetch_add(1, Ordering::Relaxed), total);
             if stopped.load(Ordering::Relaxed) || on_round(&round).is_break() {
                 stopped.store(true, Ordering::Relaxed);
                 return;

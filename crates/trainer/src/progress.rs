@@ -165,6 +165,15 @@ impl Progress {
         self.shared.speak(now);
     }
 
+    /// Tells something beside the bar.
+    pub fn note(&self, text: &str) {
+        let text = format!("note: {text}");
+        match &self.shared.lock().bar {
+            Some(bar) => bar.println(text),
+            None => (self.shared.line)(&text),
+        }
+    }
+
     /// Says how far the stage has come.
     pub fn count(&self, done: u64, total: u64) {
         let now = (self.shared.clock)();

@@ -39,6 +39,39 @@ pub fn grow_on(gpu: &Gpu, forest: &Forest<'_>, on_tree: &OnTree<'_>) -> Result<O
     on_backend!(gpu, memory => grow_in(&memory, forest, on_tree, &memory.room()))
 }
 
+/// What growing a forest takes of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// Memory that it takes at once.
+    pub bytes: u64,
+    /// Memory that there is for it; none where the driver does not tell.
+    pub of_bytes: Option<u64>,
+    /// Trees that are grown together.
+    pub trees: u32,
+    /// Parts in which the rows lie, as no buffer holds them all.
+    pub pages: u32,
+    /// Whether these stay on the device; else they are brought to it for each level of each batch of trees.
+    pub resident: bool,
+}
+
+/// What [`grow_on`] is going to take; nothing is done yet.
+///
+/// # Errors
+/// What does not fit the device.
+pub fn plan_on(gpu: &Gpu, forest: &Forest<'_>) -> Result<Planned, Unavailable> {
+    on_backend!(gpu, memory => {
+        let layout = Layout::of(forest, forest.trees as usize, &memory.room(), 1)
+            .map_err(|(what, needed, limit)| memory.too_large(what, needed, limit))?;
+        Ok(Planned {
+            bytes: layout.words() as u64 * size_of::<u32>() as u64,
+            of_bytes: gpu.memory().total_bytes,
+            trees: layout.trees as u32,
+            pages: layout.pages as u32,
+            resident: layout.resident,
+        })
+    })
+}
+
 pub(super) fn grow_in<R: Runtime>(
     memory: &Memory<'_, R>,
     forest: &Forest<'_>,

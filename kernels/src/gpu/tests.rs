@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array2, ArrayView2, ShapeBuilder};
 use proptest::prelude::*;
 
 use crate::bootstrap::Drawn;
-use crate::device::{Device, DeviceSpec, list};
+use crate::device::{Device, DeviceSpec, Unavailable, list};
 use crate::gpu::batch::grow_in;
 use crate::gpu::layout::Room;
-use crate::gpu::{Gpu, grow_on, on_backend};
+use crate::gpu::{Gpu, grow_on, on_backend, plan_on};
 use crate::grow::{Forest, Weighing, grow};
 use crate::impurity::Criterion;
 use crate::permutation::mix;
@@ -202,5 +202,52 @@ fn a_tree_of_single_steps() {
             let found = grow_with(&gpu, &forest, |room| Room { small: false, ..room });
             assert!(found == grow(&forest, &go_on).unwrap(), "{gpu:?}");
         }
+    }
+}
+
+/// More records than a buffer of software Vulkan holds.
+#[test]
+fn ten_million_rows_in_pages() {
+    const ROWS: usize = 10_000_000;
+    const APART: usize = 1009;
+    // Columns that overlap in memory: the numbers of one, moved on by some rows.
+    let cells: Vec<f32> = (0..ROWS + 28 * APART).map(|at| (mix(at as u32) >> 8) as f32).collect();
+    let x = ArrayView2::from_shape((ROWS, 28).strides((1, APART)), &cells).unwrap();
+    let y: Vec<u32> = (0..ROWS).map(|row| u32::from(cells[row] + cells[row + 2 * APART] > 16e6)).collect();
+    let records = Records::bin(x, &[None; 28], &y, 255, 1);
+    drop(cells);
+    let forest = Forest { trees: 1, max_depth: 3, max_features: 5, ..plain(&records, 2) };
+    let expected = grow(&forest, &go_on).unwrap();
+    for gpu in gpus() {
+        let planned = plan_on(&gpu, &forest).unwrap();
+        let pages = records.bytes().len().div_ceil(gpu.max_buffer_bytes() as usize) as u32;
+        assert!(planned.pages >= pages && planned.bytes > records.bytes().len() as u64, "{planned:?}");
+        assert!(grow_on(&gpu, &forest, &go_on).unwrap().unwrap() == expected, "{gpu:?}");
+    }
+}
+
+#[test]
+fn nothing_to_split() {
+    let records = table(500, 4, 20, 1);
+    for gpu in gpus() {
+        let forest = plain(&records, 2);
+        let grown = grow_on(&gpu, &forest, &go_on).unwrap().unwrap();
+        assert!(grown.iter().all(|tree| tree.nodes.len() == 1), "{gpu:?}");
+        assert!(grown == grow(&forest, &go_on).unwrap(), "{gpu:?}");
+        let stump = Forest { max_depth: 0, ..plain(&records, 2) };
+        assert!(grow_on(&gpu, &stump, &go_on).unwrap().unwrap() == grow(&stump, &go_on).unwrap(), "{gpu:?}");
+    }
+}
+
+/// What does not fit is refused with the numbers, before anything is grown.
+#[test]
+fn too_little_room_is_told() {
+    let records = table(3000, 6, 200, 3);
+    for gpu in gpus() {
+        let forest = plain(&records, 3);
+        let small = |memory: Room| Room { buffer: 600, ..memory };
+        let refused = on_backend!(gpu, memory => grow_in(&memory, &forest, &go_on, &small(memory.room()))).unwrap_err();
+        let Unavailable::TooLarge { needed, limit, .. } = refused else { panic!("{refused:?}") };
+        assert!(needed > limit && limit == 2400, "{needed} {limit}");
     }
 }

@@ -6,7 +6,7 @@ use one_of::one_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Dataset, Needs};
-use trainer_kernels::Device;
+use trainer_kernels::{Device, Planned};
 
 use crate::{Fitted, ModelError};
 
@@ -27,6 +27,15 @@ pub struct Round {
     pub done: u32,
     /// Rounds in all.
     pub total: u32,
+    /// Told once, before the first round on a GPU: what it takes of the device.
+    pub planned: Option<Planned>,
+}
+
+impl Round {
+    /// So many of so many.
+    pub fn of(done: u32, total: u32) -> Self {
+        Self { done, total, planned: None }
+    }
 }
 
 /// Called after each round, from whichever thread finished it; `Break` ends the fit with [`ModelError::Stopped`].

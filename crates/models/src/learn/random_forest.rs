@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::{Categories, Dataset, FeatureKind, Needs};
 use trainer_kernels::cuts::MAX_BINS;
-use trainer_kernels::{Device, Drawn, Records, Tree, grow, grow_on};
+use trainer_kernels::{Device, Drawn, Records, Tree, grow, grow_on, plan_on};
 
 use super::{Job, Learner, Round};
 use crate::model::Form;
@@ -194,10 +194,6 @@ impl RandomForest {
         let records = bin(data, self.max_bins, resolved.seed);
         let total = self.n_estimators;
         let stopped = |done| ModelError::Stopped { done, total };
-        // Binned, no tree yet: the caller's clock tells the two stages apart by this.
-        if (job.on_round)(&Round { done: 0, total }).is_break() {
-            return Err(stopped(0));
-        }
         let out_of_bag = self.oob_score.then(|| OutOfBagSums::new(data.y.len(), data.classes.len(), total));
         let done = AtomicU32::new(0);
         let on_tree = |number: u32, tree: &Tree, drawn: &Drawn<'_>| {
@@ -205,10 +201,18 @@ impl RandomForest {
                 sums.add(number, tree, &records, &drawn.counts());
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            (job.on_round)(&Round { done, total })
+            (job.on_round)(&Round::of(done, total))
         };
         let multipliers = resolved.multipliers();
         let forest = resolved.forest(self, &records, &multipliers);
+        let planned = match job.device {
+            Device::Cpu => None,
+            Device::Gpu(gpu) => Some(plan_on(gpu, &forest)?),
+        };
+        // Binned, no tree yet: the caller's clock tells the two stages apart by this.
+        if (job.on_round)(&Round { planned, ..Round::of(0, total) }).is_break() {
+            return Err(stopped(0));
+        }
         let trees = match job.device {
             Device::Cpu => grow(&forest, &on_tree),
             Device::Gpu(gpu) => grow_on(gpu, &forest, &on_tree)?,

@@ -12,9 +12,10 @@ mod watch;
 use std::fmt;
 use std::ops::ControlFlow;
 
+use indicatif::HumanBytes;
 use trainer_data::{Dataset, Table, Warning};
 use trainer_features::{FittedPlan, PlanSpec};
-use trainer_kernels::Device;
+use trainer_kernels::{Device, Planned};
 use trainer_models::{Fitted, Importance, Job, Learner, Model, ModelError, Round};
 use trainer_quality::{Averaging, Evaluation, FlatMetrics, FoldSummary, GateReport, Values};
 
@@ -163,6 +164,9 @@ pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn
         if round.done == 0 {
             watch.stage(Stage::Fit);
         }
+        if let Some(planned) = &round.planned {
+            watch.note(&planned_on(device, planned));
+        }
         watch.step(round.done.into(), round.total.into());
         watch.flow()
     })?;
@@ -194,6 +198,18 @@ pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn
     let mut outcome = Judgement { setting: &setting, config, model, out_of_bag, folds, rival, watch }.outcome(parts)?;
     warnings.append(&mut outcome.warnings);
     Ok(Outcome { warnings, resolved, ..outcome })
+}
+
+/// What growing a forest takes of a device, in words.
+fn planned_on(device: &Device, planned: &Planned) -> String {
+    let of = planned.of_bytes.map(|bytes| format!(" of {}", HumanBytes(bytes))).unwrap_or_default();
+    let pages = match (planned.pages, planned.resident) {
+        (1, true) => String::new(),
+        (pages, true) => format!(", rows in {pages} pages"),
+        (pages, false) => format!(", rows in {pages} pages that are brought to the device at each level"),
+    };
+    let bytes = HumanBytes(planned.bytes);
+    format!("{}: {bytes}{of} for {} trees at a time{pages}", device.name(), planned.trees)
 }
 
 /// Which columns become features, and what the learner needs of them.

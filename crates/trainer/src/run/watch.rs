@@ -11,6 +11,9 @@ pub trait Watch: Sync {
     /// `done` of `total` pieces of the present stage are done.
     fn step(&self, done: u64, total: u64);
 
+    /// What whoever waits may want to know.
+    fn note(&self, text: &str);
+
     /// `Break` when the run is to stop.
     fn flow(&self) -> ControlFlow<()>;
 }
@@ -22,6 +25,10 @@ impl Watch for Progress {
 
     fn step(&self, done: u64, total: u64) {
         self.count(done, total);
+    }
+
+    fn note(&self, text: &str) {
+        Progress::note(self, text);
     }
 
     fn flow(&self) -> ControlFlow<()> {
