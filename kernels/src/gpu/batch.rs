@@ -87,6 +87,9 @@ pub(super) fn grow_in<R: Runtime>(
         let Some(trees) = Batch::new(memory, forest, layout, first).grow()? else {
             // More nodes than the lists were made for.
             slack *= 2;
+            if slack > MOST_SLACK {
+                return Err(memory.lost("its lists of nodes never end"));
+            }
             continue;
         };
         let done: Option<Vec<Tree>> = trees
@@ -104,6 +107,9 @@ pub(super) fn grow_in<R: Runtime>(
     }
     Ok(Some(grown))
 }
+
+/// No tree has more nodes than lists so much longer hold: twice as many as samples.
+const MOST_SLACK: usize = 1 << 10;
 
 /// Trees that are grown together.
 struct Batch<'a, R: Runtime> {

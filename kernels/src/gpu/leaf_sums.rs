@@ -13,7 +13,8 @@
 //! numbers or too small for it.
 
 use cubecl::prelude::*;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
 
 use super::{Buffer, Gpu, Memory, SOFTWARE_TURNS, on_backend};
 use crate::device::Unavailable;
@@ -115,14 +116,16 @@ impl<'a, R: Runtime> Walk<'a, R> {
 
     /// The cells of some rows, column by column.
     fn cells(&self, first: usize, count: usize) -> Buffer {
-        let mut cells = Vec::with_capacity(count * self.x.ncols());
-        for column in self.x.columns() {
+        let mut cells = vec![0; count * self.x.ncols()];
+        let columns: Vec<ArrayView1<'_, f32>> = self.x.axis_iter(Axis(1)).collect();
+        // A chunk has a row at least: without rows there is nothing to fill.
+        cells.par_chunks_mut(count.max(1)).zip(columns).for_each(|(cells, column)| {
             let column = column.slice_move(ndarray::s![first..first + count]);
             match column.as_slice() {
-                Some(column) => cells.extend(column.iter().map(|value| value.to_bits())),
-                None => cells.extend(column.iter().map(|value| value.to_bits())),
+                Some(column) => cells.iter_mut().zip(column).for_each(|(cell, value)| *cell = value.to_bits()),
+                None => cells.iter_mut().zip(column).for_each(|(cell, value)| *cell = value.to_bits()),
             }
-        }
+        });
         self.memory.upload(&cells)
     }
 
@@ -139,7 +142,7 @@ impl<'a, R: Runtime> Walk<'a, R> {
             };
             for (roots, trees) in &groups {
                 let parts = self.launch(&cells, roots, count, *trees)?;
-                sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
+                sums.par_iter_mut().zip(parts).for_each(|(sum, part)| *sum += u64::from(part));
             }
         }
         Ok(())
