@@ -18,6 +18,7 @@ mod batch;
 mod candidate;
 mod histogram;
 mod leaf_sums;
+mod rates;
 mod route;
 mod search;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod words;
 
 pub use batch::grow_on;
 pub use leaf_sums::sum_leaves_on;
+pub use rates::{DeviceMemory, Motion, Probe};
 
 /// A GPU that was opened.
 #[derive(Clone)]

@@ -24,7 +24,7 @@ mod wide;
 
 pub use bootstrap::MAX_ROWS;
 pub use device::{Device, DeviceSpec, Listed, Unavailable, list};
-pub use gpu::{Gpu, grow_on, sum_leaves_on};
+pub use gpu::{DeviceMemory, Gpu, Motion, Probe, grow_on, sum_leaves_on};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;
