@@ -34,3 +34,6 @@ pub use records::{Bins, Records};
 pub use scan::Cut;
 pub use traverse::{IS_SET, MISSING_LEFT, Step, Steps, sum_leaves};
 pub use tree::{Node, Tree};
+
+/// The libraries that devices are reached through, and their versions.
+pub const LIBRARIES: [(&str, &str); 3] = [("cubecl", "0.10.0"), ("cudarc", "0.19.10"), ("wgpu", "29.0.4")];
