@@ -10,19 +10,30 @@ use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
+#[cfg(not(test))]
 use cubecl::wgpu::WgpuRuntime;
+#[cfg(test)]
+use twin::Twin as WgpuRuntime;
 
 use crate::device::{DeviceSpec, Unavailable};
 
 mod batch;
 mod candidate;
+#[cfg(test)]
+mod cuda_code;
 mod histogram;
 mod leaf_sums;
+#[cfg(test)]
+mod leaks;
 mod rates;
 mod route;
 mod search;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod twin;
+#[cfg(test)]
+mod validation;
 mod words;
 
 pub use batch::grow_on;
