@@ -142,25 +142,81 @@ fn without_a_driver_a_named_gpu_is_refused_at_once_and_auto_trains() {
     bare(&[&fit[..], &["--set=device=auto"]].concat()).expect(0);
 }
 
+/// A bench of a small table, as JSON.
+fn bench(args: &[&str]) -> Json {
+    let small = ["bench", "--rows", "600", "--features", "5", "--classes", "3", "--trees", "4", "--depth", "4"];
+    let args: Vec<&str> = small.iter().chain(&["--repeats", "1", "-o", "json"]).chain(args).copied().collect();
+    serde_json::from_str(&trainer(&args).expect(0).stdout).unwrap()
+}
+
 #[test]
 fn a_bench_times_devices_and_compares_their_models() {
-    let small = ["bench", "--rows", "600", "--features", "5", "--classes", "3", "--trees", "4", "--depth", "4"];
-    let run = |devices: &[&str]| {
-        let devices = devices.iter().flat_map(|device| ["--device", device]);
-        let args: Vec<&str> = small.iter().copied().chain(["--repeats", "1", "-o", "json"]).chain(devices).collect();
-        serde_json::from_str::<Json>(&trainer(&args).expect(0).stdout).unwrap()
-    };
-    let told = run(&["cpu", "wgpu:0"]);
-    assert_eq!(told["same_model"], true, "{told:#}");
+    let told = bench(&["--device", "wgpu:0", "--max-bins", "16", "--max-features", "all"]);
+    assert_eq!((&told["same_model"], &told["reference"]), (&Json::from(true), &Json::from("cpu")), "{told:#}");
     let devices = told["devices"].as_array().unwrap();
-    assert_eq!((devices.len(), &devices[1]["device"]), (2, &Json::from("wgpu:0")));
+    assert_eq!((devices.len(), &devices[0]["device"], &devices[1]["device"]), (2, &"cpu".into(), &"wgpu:0".into()));
     for device in devices {
-        assert!(device["fit_s"].as_f64().unwrap() > 0.0 && device["predict_s"].as_f64().unwrap() > 0.0, "{device}");
-        assert_eq!(device["model_hash"], devices[0]["model_hash"]);
+        for seconds in ["first_fit_s", "predict_s", "features_s"] {
+            assert!(device[seconds].as_f64().unwrap() > 0.0, "{seconds}: {device:#}");
+        }
+        for hash in ["model_hash", "predictions_hash"] {
+            assert_eq!(device[hash], devices[0][hash]);
+        }
     }
-    assert_eq!(run(&[])["devices"][0]["device"], "cpu");
+    // The CPU was not asked for: one fit of it is enough.
+    assert!(devices[0].get("fit_s").is_none() && devices[1]["fit_s"].as_f64().unwrap() > 0.0);
+    for rate in ["copy_bytes_per_s", "shared_adds_per_s", "shared_adds_one_bin_per_s", "gathers_32_bytes_per_s"] {
+        assert!(devices[1]["rates"][rate].as_f64().unwrap() > 1e5, "{rate}: {:#}", devices[1]);
+    }
+    assert!(devices[1]["features_share_of_copy"].as_f64().unwrap() > 0.0, "{:#}", devices[1]);
+    assert!(devices[1]["memory_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(bench(&["--only", "fit"])["devices"][0]["device"], "cpu");
+}
+
+#[test]
+fn a_bench_says_what_its_models_were_held_against() {
+    let told = bench(&["--device", "cpu", "--only", "fit"]);
+    let hash = told["devices"][0]["model_hash"].as_str().unwrap();
+    let given = bench(&["--device", "wgpu:0", "--only", "fit", "--reference-hash", hash]);
+    assert_eq!((given["reference"].as_str(), given["devices"].as_array().unwrap().len()), (Some(hash), 1));
+    let alone = bench(&["--device", "wgpu:0", "--only", "fit", "--no-cpu"]);
+    assert_eq!((&alone["reference"], &alone["same_model"]), (&Json::Null, &Json::Null));
+    assert_eq!(alone["devices"][0]["model_hash"], hash);
+    let small = ["bench", "--rows", "600", "--features", "5", "--trees", "4", "--only", "fit", "--device", "wgpu:0"];
+    let text = trainer(&[&small[..], &["--no-cpu"]].concat()).expect(0).stdout;
+    assert!(text.contains("NOT compared with the CPU's"), "{text}");
+    let text = trainer(&[&small[..], &["--reference-hash", "0123"]].concat()).expect(1).stdout;
+    assert!(text.contains("DIFFER"), "{text}");
+}
+
+#[test]
+fn a_bench_refuses_what_it_cannot_time() {
     trainer(&["bench", "--device", "gpu"]).expect(2).says(&["expected auto, cpu, wgpu:N or cuda:N"]);
     trainer(&["bench", "--device", "cuda:99"]).expect(5).says(&["cuda:99"]);
+    trainer(&["bench", "--device", "cpu", "--no-cpu"]).expect(2).says(&["no device is left"]);
+    for rule in ["most", "0", "1.5", "-1"] {
+        trainer(&["bench", &format!("--max-features={rule}")]).expect(2).says(&["expected sqrt, log2, all", rule]);
+    }
+}
+
+#[test]
+fn the_table_of_a_bench_is_read_by_numpy() {
+    let dir = scratch();
+    let folder = dir.path().join("table");
+    let told = bench(&["--device", "cpu", "--only", "fit", "--table", folder.to_str().unwrap()]);
+    let script = "import sys, numpy as np
+x, y = (np.load(sys.argv[1] + name) for name in ('/x.npy', '/y.npy'))
+print(x.shape, x.dtype, y.shape, y.dtype, sorted(set(y.tolist())), x.min() >= 0, x.max() < 1)";
+    let read = Program::new(python()).args(["-c", script]).args([&folder]).expect(0).stdout;
+    assert_eq!(read.trim(), "(600, 5) float32 (600,) int32 [0, 1, 2] True True", "{told:#}");
+}
+
+#[test]
+fn libraries_of_devices_are_those_of_the_lock_file() {
+    let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    for (name, version) in trainer_kernels::LIBRARIES {
+        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n")), "{name} {version}");
+    }
 }
 
 #[test]

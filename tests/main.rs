@@ -8,6 +8,7 @@ mod expectations;
 mod export;
 mod fit;
 mod golden;
+mod gpu_node;
 mod metrics;
 mod mlflow;
 mod onnx;

@@ -5,13 +5,18 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(not(test))]
 use std::sync::{Mutex, PoisonError};
 
 use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
-use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuDevice, WgpuRuntime, init_setup};
+use cubecl::wgpu::WgpuDevice;
+#[cfg(not(test))]
+use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuRuntime, init_setup};
+#[cfg(test)]
+use twin::Twin as WgpuRuntime;
 
 use crate::device::{Adapter, Card, DeviceMemory, DeviceSpec, Limits, Unavailable, fault, free_of_cuda};
 
@@ -20,6 +25,8 @@ mod batch;
 mod candidate;
 mod category_counts;
 mod columns;
+#[cfg(test)]
+mod cuda_code;
 mod decide;
 mod descend;
 mod double;
@@ -27,16 +34,23 @@ mod draw;
 mod fill;
 mod layout;
 mod leaf_sums;
+#[cfg(test)]
+mod leaks;
 mod offer;
 mod order_statistics;
 mod profile;
 mod random;
+mod rates;
 #[cfg(test)]
 mod refused;
 mod shape;
 mod small;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod twin;
+#[cfg(test)]
+mod validation;
 mod words;
 
 pub use batch::{Planned, grow_on, plan_on};
@@ -46,6 +60,7 @@ use layout::Room;
 pub use leaf_sums::{sum_leaves_on, sum_stages_on};
 pub use order_statistics::order_statistics;
 pub use profile::{Profile, profile};
+pub use rates::{HeldMemory, Motion, Probe};
 
 /// A GPU that was opened.
 #[derive(Clone)]
@@ -176,6 +191,7 @@ impl Gpu {
 }
 
 /// The client of an adapter, which tells [`fault`] when its driver gives it up.
+#[cfg(not(test))]
 fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
     // A second setup of a device would be another device.
     static SET_UP: Mutex<Vec<WgpuDevice>> = Mutex::new(Vec::new());
@@ -185,6 +201,12 @@ fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
         setup.device.set_device_lost_callback(|_, message| fault::gave_up(&message));
         set_up.push(device.clone());
     }
+    WgpuRuntime::client(device)
+}
+
+/// In tests, the client that remembers what is launched.
+#[cfg(test)]
+fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
     WgpuRuntime::client(device)
 }
 

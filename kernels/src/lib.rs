@@ -30,8 +30,8 @@ pub use device::{
     is_runtime_panic, list, vulkan_loads,
 };
 pub use gpu::{
-    Gpu, Planned, Profile, apply_on, category_counts, grow_on, order_statistics, plan_on, profile, sum_leaves_on,
-    sum_stages_on,
+    Gpu, HeldMemory, Motion, Planned, Probe, Profile, apply_on, category_counts, grow_on, order_statistics, plan_on,
+    profile, sum_leaves_on, sum_stages_on,
 };
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
@@ -42,3 +42,6 @@ pub use records::{Bins, Records};
 pub use scan::Cut;
 pub use traverse::{IS_SET, MISSING_LEFT, Step, Steps, sum_leaves};
 pub use tree::{Node, Tree};
+
+/// The libraries that devices are reached through, and their versions.
+pub const LIBRARIES: [(&str, &str); 3] = [("cubecl", "0.10.0"), ("cudarc", "0.19.10"), ("wgpu", "29.0.4")];

@@ -30,6 +30,17 @@ pub fn python_mlflow2() -> PathBuf {
     path
 }
 
+/// The folder of XGBoost, to stand first on `PYTHONPATH`: what `./tests/run` made, or `TRAINER_TEST_XGBOOST` names.
+///
+/// # Panics
+/// When it is not there.
+pub fn xgboost() -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_XGBOOST").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| repository().join("target/xgboost"));
+    assert!(path.join("xgboost").exists(), "no XGBoost at {}: run ./tests/run once, it installs it", path.display());
+    path
+}
+
 /// The folder of an older onnxruntime, to stand first on `PYTHONPATH`: what `./tests/run` made, or lies in the folder that
 /// `TRAINER_TEST_ONNXRUNTIME` names.
 ///

@@ -45,6 +45,7 @@ pub fn forget() {
 }
 
 /// A driver has given a device up, and says why: nearer to the cause than whatever comes of it.
+#[cfg_attr(test, expect(dead_code, reason = "tests have a runtime of their own"))]
 pub fn gave_up(message: &str) {
     let message = if message.is_empty() { "its driver gave no reason" } else { message };
     *SAID.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_one_line(message));

@@ -1,22 +1,22 @@
-//! `trainer bench`: the same fit on every device of this machine, timed; equal models or exit 1.
+//! `trainer bench`: the same work on every device of this machine, timed; equal models and predictions or exit 1.
 
-use std::cell::Cell;
-use std::ops::ControlFlow;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::path::PathBuf;
 
-use clap::Args;
-use rayon::prelude::*;
-use serde_json::{Value as Json, json};
-use trainer_data::{Dataset, Feature, FeatureKind, Label, Matrix};
-use trainer_kernels::{Device, DeviceSpec, Purpose, philox};
-use trainer_models::learn::random_forest::RandomForest;
-use trainer_models::{Job, Learner, Model, Round};
+use clap::{Args, ValueEnum};
+use trainer_kernels::{Device, DeviceSpec};
+use trainer_models::learn::random_forest::{MaxFeatures, RandomForest};
 
 use super::{Common, Form, FormArgs};
 use crate::exit::{Exit, Failure};
-use crate::lock::Program;
-use crate::{console, interrupt, text_table};
+use crate::{console, interrupt};
+
+mod machine;
+mod made_up;
+mod rates;
+mod told;
+mod work;
+
+use work::Measured;
 
 /// Arguments of `trainer bench`.
 #[derive(Debug, Clone, Args)]
@@ -36,27 +36,109 @@ pub struct BenchArgs {
     /// Levels of a tree
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub depth: u32,
+    /// Most bins of a feature
+    #[arg(long, value_name = "N", default_value_t = 255, value_parser = clap::value_parser!(u32).range(2..=255))]
+    pub max_bins: u32,
+    /// Features looked at for a split: sqrt, log2, all, a count, or a fraction
+    #[arg(long, value_name = "RULE", default_value = "sqrt")]
+    pub max_features: String,
     /// A device; may be given again [default: all that open, software Vulkan left out]
     #[arg(long, value_name = "DEVICE")]
     pub device: Vec<String>,
     /// How often each is timed; the first time on a GPU compiles kernels, and is told apart
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: u32,
+    /// What is timed [default: all of it]
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub only: Vec<Stage>,
+    /// Hold the models against this hash, and not against a fit on the CPU
+    #[arg(long, value_name = "HASH", conflicts_with = "no_cpu")]
+    pub reference_hash: Option<String>,
+    /// Leave the CPU out, and the comparison with it: a long fit where the table is large
+    #[arg(long)]
+    pub no_cpu: bool,
+    /// Also write the made-up table there, x.npy and y.npy, for other programs to time
+    #[arg(long, value_name = "DIR")]
+    pub table: Option<PathBuf>,
     /// Form of the result.
     #[command(flatten)]
     pub form: FormArgs,
 }
 
-/// What one device took, in seconds; the medians of the repeats.
-struct Timed {
-    device: String,
-    /// The first fit as a whole: kernels are compiled in it.
-    first_s: f64,
-    binning_s: f64,
-    growing_s: f64,
-    fit_s: f64,
-    predict_s: f64,
-    model_hash: String,
+/// What can be timed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// What the device can do at best: copies, additions, reads
+    Rates,
+    /// Fits of the forest
+    Fit,
+    /// Predictions of all rows
+    Predict,
+    /// A feature plan applied to all rows
+    Features,
+}
+
+impl BenchArgs {
+    /// Whether it is timed.
+    fn times(&self, stage: Stage) -> bool {
+        self.only.is_empty() || self.only.contains(&stage)
+    }
+
+    fn forest(&self) -> Result<RandomForest, Failure> {
+        Ok(RandomForest {
+            n_estimators: self.trees,
+            max_depth: Some(self.depth),
+            max_features: max_features(&self.max_features)?,
+            max_bins: self.max_bins,
+            random_state: Some(42),
+            ..RandomForest::default()
+        })
+    }
+
+    /// The devices, in the order in which they are timed: the CPU first, where models are held against its own.
+    fn devices(&self) -> Result<Vec<DeviceSpec>, Failure> {
+        let parsed = self.device.iter().map(|name| name.parse::<DeviceSpec>()).collect::<Result<Vec<_>, _>>();
+        let mut specs = parsed.map_err(Failure::usage)?;
+        if specs.is_empty() {
+            specs = usual();
+        }
+        let compared = self.reference_hash.is_none() && (self.times(Stage::Fit) || self.times(Stage::Predict));
+        if self.no_cpu {
+            specs.retain(|spec| *spec != DeviceSpec::Cpu);
+        } else if compared && !specs.contains(&DeviceSpec::Cpu) {
+            specs.insert(0, DeviceSpec::Cpu);
+        }
+        specs.sort_by_key(|spec| *spec != DeviceSpec::Cpu);
+        if specs.is_empty() {
+            return Err(Failure::usage(
+                "no device is left to time: there is the CPU alone, and --no-cpu leaves it out".to_owned(),
+            ));
+        }
+        Ok(specs)
+    }
+}
+
+/// All that open, but software Vulkan.
+fn usual() -> Vec<DeviceSpec> {
+    let devices = trainer_kernels::list().into_iter();
+    let opens = devices.filter(|device| device.unusable.is_none() && !device.software);
+    opens.filter_map(|device| device.name.parse().ok()).collect()
+}
+
+/// The rule as a config writes it; `all` is its null.
+fn max_features(text: &str) -> Result<Option<MaxFeatures>, Failure> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
+    let parsed = serde_json::from_value(value).ok().filter(|rule| match rule {
+        MaxFeatures::Rule(_) => true,
+        MaxFeatures::Count(count) => *count > 0,
+        MaxFeatures::Fraction(part) => *part > 0.0 && *part <= 1.0,
+    });
+    let wrong =
+        || Failure::usage(format!("expected sqrt, log2, all, a count or a fraction as --max-features, found `{text}`"));
+    parsed.map(Some).ok_or_else(wrong)
 }
 
 /// Runs `trainer bench`.
@@ -65,161 +147,24 @@ struct Timed {
 /// A device that does not open, or fails. Models that differ are no error: they are told, and the exit code is 1.
 pub fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<Exit> {
     interrupt::listen()?;
-    let names = if args.device.is_empty() { usual() } else { args.device.clone() };
-    let specs = names.iter().map(|name| name.parse::<DeviceSpec>()).collect::<Result<Vec<_>, _>>();
-    let specs = specs.map_err(Failure::usage)?;
+    let forest = args.forest()?;
+    let devices = args.devices()?;
+    let devices = devices.iter().map(Device::open).collect::<Result<Vec<_>, _>>()?;
     common.note(&format!("making {} rows x {} features", args.rows, args.features));
-    let data = dataset(args);
-    let mut timed = Vec::new();
-    for spec in &specs {
-        let device = Device::open(spec)?;
-        common.note(&format!("{}: {} fits of {} trees", device.name(), args.repeats, args.trees));
-        timed.push(time(args, &data, &device)?);
+    let data = made_up::dataset(args.rows, args.features, args.classes);
+    if let Some(folder) = &args.table {
+        common.note(&format!("writing them to {}", folder.display()));
+        made_up::write(&data, folder)?;
     }
-    let same = timed.iter().all(|one| one.model_hash == timed[0].model_hash);
+    let plan = args.times(Stage::Features).then(|| made_up::plan(&data)).transpose()?;
+    let mut measured: Vec<Measured> = Vec::new();
+    for device in &devices {
+        measured.push(work::measure(args, &forest, &data, plan.as_ref(), device, common)?);
+    }
+    let told = told::Told::new(args, measured);
     console::print(&match args.form.form {
-        Form::Json => format!("{:#}\n", to_json(args, &timed, same)),
-        Form::Text => to_text(args, &timed, same),
+        Form::Json => format!("{:#}\n", told.to_json(args)),
+        Form::Text => told.to_text(args),
     })?;
-    Ok(if same { Exit::Done } else { Exit::Bug })
-}
-
-/// The CPU first: its model is what the others are held against.
-fn usual() -> Vec<String> {
-    let devices = trainer_kernels::list().into_iter();
-    devices.filter(|device| device.unusable.is_none() && !device.software).map(|device| device.name).collect()
-}
-
-/// A class that depends on a few features and a little chance; the same numbers on every machine.
-fn dataset(args: &BenchArgs) -> Dataset {
-    let (rows, features) = (args.rows, args.features);
-    let number = |row: u32, feature: u32| {
-        let word = philox(7, row, feature, 0, Purpose::BinSample)[0];
-        (word >> 8) as f32 / 16_777_216.0
-    };
-    let columns: Vec<Vec<f32>> =
-        (0..features).into_par_iter().map(|feature| (0..rows).map(|row| number(row, feature)).collect()).collect();
-    let class = |row: usize| {
-        let of = |feature: u32| columns[(feature % features) as usize][row];
-        let noise = number(row as u32, u32::MAX);
-        let signal = of(0) * of(1) + of(2) * 0.5 + of(3) * of(4) * 0.5 + noise * 0.3;
-        ((signal / 1.8 * args.classes as f32) as u32).min(args.classes - 1)
-    };
-    let y = (0..rows as usize).into_par_iter().map(class).collect();
-    let kind = || FeatureKind::Number;
-    let features = (0..features).map(|feature| Feature { name: format!("f{feature}"), kind: kind() }).collect();
-    Dataset {
-        matrix: Matrix::from_columns(rows as usize, columns, features),
-        y,
-        weight: None,
-        classes: (0..i64::from(args.classes)).map(Label::Integer).collect(),
-    }
-}
-
-fn time(args: &BenchArgs, data: &Dataset, device: &Device) -> anyhow::Result<Timed> {
-    let (mut binning, mut growing, mut fits, mut predictions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let first = Cell::new(None);
-    let mut hash = String::new();
-    // One more than is asked for: the first is told apart.
-    for _ in 0..=args.repeats {
-        interrupt::check()?;
-        let (model, binned_s, fit_s) = fit(args, data, device)?;
-        if first.replace(first.get().or(Some(fit_s))).is_none() {
-            hash = model.hash();
-            continue;
-        }
-        let started = Instant::now();
-        model.predict(&data.matrix, device)?;
-        predictions.push(started.elapsed().as_secs_f64());
-        binning.push(binned_s);
-        growing.push(fit_s - binned_s);
-        fits.push(fit_s);
-    }
-    Ok(Timed {
-        device: device.name(),
-        first_s: first.get().unwrap_or_default(),
-        binning_s: median(binning),
-        growing_s: median(growing),
-        fit_s: median(fits),
-        predict_s: median(predictions),
-        model_hash: hash,
-    })
-}
-
-/// A model, the seconds until its values were binned, and those of the whole fit.
-fn fit(args: &BenchArgs, data: &Dataset, device: &Device) -> anyhow::Result<(Model, f64, f64)> {
-    let forest = RandomForest {
-        n_estimators: args.trees,
-        max_depth: Some(args.depth),
-        random_state: Some(42),
-        ..RandomForest::default()
-    };
-    let started = Instant::now();
-    let binned = Mutex::new(0.0);
-    let on_round = |round: &Round| -> ControlFlow<()> {
-        // A learner says "none done" when the values are binned.
-        if let (0, Ok(mut binned)) = (round.done, binned.lock()) {
-            *binned = started.elapsed().as_secs_f64();
-        }
-        interrupt::poll()
-    };
-    let fitted = forest.fit(Job { train: data, valid: None, device, seed: 42, on_round: &on_round })?;
-    let fit_s = started.elapsed().as_secs_f64();
-    let binned_s = binned.into_inner().unwrap_or_default();
-    Ok((fitted.model, binned_s, fit_s))
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    let middle = seconds.len() / 2;
-    if seconds.len() % 2 == 1 { seconds[middle] } else { f64::midpoint(seconds[middle - 1], seconds[middle]) }
-}
-
-fn to_json(args: &BenchArgs, timed: &[Timed], same: bool) -> Json {
-    let devices: Vec<Json> = timed
-        .iter()
-        .map(|one| {
-            json!({
-                "device": one.device,
-                "first_fit_s": one.first_s,
-                "binning_s": one.binning_s,
-                "growing_s": one.growing_s,
-                "fit_s": one.fit_s,
-                "predict_s": one.predict_s,
-                "predicted_rows_per_s": f64::from(args.rows) / one.predict_s,
-                "model_hash": one.model_hash,
-            })
-        })
-        .collect();
-    json!({
-        "rows": args.rows,
-        "features": args.features,
-        "classes": args.classes,
-        "trees": args.trees,
-        "depth": args.depth,
-        "repeats": args.repeats,
-        "trainer": Program::this(),
-        "cores": std::thread::available_parallelism().map_or(1, usize::from),
-        "same_model": same,
-        "devices": devices,
-    })
-}
-
-fn to_text(args: &BenchArgs, timed: &[Timed], same: bool) -> String {
-    let header = ["device", "first fit", "fit", "binning", "growing", "predict", "million rows/s"];
-    let seconds = |value: f64| format!("{value:.3} s");
-    let rows = timed.iter().map(|one| {
-        let rate = f64::from(args.rows) / one.predict_s / 1e6;
-        let times = [one.first_s, one.fit_s, one.binning_s, one.growing_s, one.predict_s].map(seconds);
-        std::iter::once(one.device.clone()).chain(times).chain([format!("{rate:.1}")]).collect::<Vec<_>>()
-    });
-    let verdict = match (same, timed.len()) {
-        (true, 1) => format!("model {}\n", timed[0].model_hash),
-        (true, _) => format!("the same model everywhere: {}\n", timed[0].model_hash),
-        (false, _) => {
-            let lines = timed.iter().map(|one| format!("  {} {}\n", one.device, one.model_hash));
-            format!("the models DIFFER\n{}", lines.collect::<String>())
-        }
-    };
-    format!("{}\n{verdict}", text_table::table(&header, rows))
+    Ok(if told.is_same() == Some(false) { Exit::Bug } else { Exit::Done })
 }
