@@ -177,6 +177,8 @@ mod tests {
         let of = |error: anyhow::Error| exit_of(&error.context("while doing something"));
         assert_eq!(of(Failure::data("x").into()), Exit::Data);
         assert_eq!(of(Device::open(&DeviceSpec::Cuda(99)).unwrap_err().into()), Exit::Device);
+        let lost = trainer_data::Fault::new("device", "device `wgpu:0` was lost");
+        assert_eq!(of(FeatureError::Device(Box::new(lost)).into()), Exit::Device);
         assert_eq!(of(ModelError::Parameter("x".into()).into()), Exit::Usage);
         assert_eq!(of(ModelError::Data("x".into()).into()), Exit::Data);
         assert_eq!(of(QualityError::OneClass { rows: 3 }.into()), Exit::Usage);
