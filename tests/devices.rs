@@ -226,3 +226,17 @@ fn a_device_that_is_lost_ends_a_fit_with_nothing_half_done() {
     fit("1000000").expect(0);
     assert_eq!(runs(), 1);
 }
+
+#[test]
+fn a_fit_says_first_what_it_takes_of_a_device() {
+    let dir = scratch();
+    let config = repository().join("configs/minimal.yaml");
+    for gpu in gpus() {
+        let args = ["fit", "--config", config.to_str().unwrap(), "--set=training.cv_folds=0"];
+        let small = [format!("--set=device={gpu}"), "--set=model.params.n_estimators=4".into()];
+        let program = trainer(&repository(), &args, &[])
+            .args(small)
+            .args(["--runs".as_ref(), dir.path().join("runs").as_os_str()]);
+        program.expect(0).says(&[&format!("note: {gpu}: "), " for 4 trees at a time"]);
+    }
+}

@@ -333,7 +333,7 @@ impl<R: Runtime> Memory<'_, R> {
         let software = self.gpu.software;
         // A driver and others need some of it; a rasteriser's is the host's.
         let all = (bytes / if software { 4 } else { 10 } * if software { 2 } else { 8 } / 4) as usize;
-        let (sums, rows) = if software { (1 << 24, 1 << 22) } else { (1 << 28, 1 << 28) };
+        let (sums, rows) = if software { (1 << 24, 1 << 22) } else { (1 << 28, 1 << 29) };
         let turns = if software { SOFTWARE_TURNS } else { usize::MAX };
         Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, turns }
     }
