@@ -52,7 +52,7 @@ fn on_device<R: Runtime>(memory: &Memory<'_, R>, codes: &[u32], levels: usize) -
     for codes in codes.chunks(memory.max_words().min(BLOCK)) {
         let tiles = (codes.len() as u32).div_ceil(TILE);
         let out = memory.zeros(levels + 2);
-        count::launch::<R>(
+        count_codes::launch::<R>(
             memory.client,
             memory.grid(tiles as usize),
             CubeDim::new_1d(256),
@@ -72,7 +72,7 @@ fn on_device<R: Runtime>(memory: &Memory<'_, R>, codes: &[u32], levels: usize) -
 }
 
 #[cube(launch)]
-fn count(codes: &Array<u32>, out: &mut Array<Atomic<u32>>, rows: u32, levels: u32, tiles: u32) {
+fn count_codes(codes: &Array<u32>, out: &mut Array<Atomic<u32>>, rows: u32, levels: u32, tiles: u32) {
     let own = SharedMemory::<Atomic<u32>>::new(2048usize);
     let tile = CUBE_POS as u32;
     let is_few = levels < OWN;

@@ -14,7 +14,7 @@ use super::{Buffer, Gpu, Memory, on_backend};
 use crate::columns::{Applied, Cells, Operation, Pass};
 use crate::device::Unavailable;
 use code::{CODE_WORDS, Constants, READ_CODES, READ_NARROW, READ_WIDE, encoded};
-use kernel::{CUBE_ROWS, TALLY_WORDS, run};
+use kernel::{CUBE_ROWS, TALLY_WORDS, run_operations};
 
 mod code;
 mod kernel;
@@ -160,7 +160,7 @@ fn launch<R: Runtime>(
     let cubes = tiles * pass.groups.len() as u32;
     let out = memory.reserve(rows * pass.outputs);
     let tally = memory.zeros(TALLY_WORDS + pass.counters);
-    run::launch::<R>(
+    run_operations::launch::<R>(
         memory.client,
         memory.grid(cubes as usize),
         CubeDim::new_1d(CUBE_ROWS),

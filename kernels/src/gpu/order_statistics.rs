@@ -165,7 +165,7 @@ impl<R: Runtime> Column<'_, R> {
             let tiles = (cells.len() as u32).div_ceil(TILE);
             let cubes = tiles * (prefixes.len() as u32).div_ceil(OWN);
             let out = memory.zeros(counts.len() + 1);
-            count::launch::<R>(
+            count_bytes::launch::<R>(
                 memory.client,
                 memory.grid(cubes as usize),
                 CubeDim::new_1d(256),
@@ -214,7 +214,7 @@ fn key_of(cells: &Array<u32>, row: u32, rows: u32, is_narrow: bool) -> Two {
 
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "each buffer of a kernel is an argument")]
-fn count(
+fn count_bytes(
     cells: &Array<u32>,
     prefixes: &Array<u32>,
     out: &mut Array<Atomic<u32>>,

@@ -247,7 +247,7 @@ fn on_device<R: Runtime>(memory: &Memory<'_, R>, cells: &[f32], edges: &[f32]) -
         let tiles = (cells.len() as u32).div_ceil(TILE);
         let out = memory.zeros(tiles as usize * CUBE_WORDS);
         let words: Vec<u32> = cells.iter().map(|x| x.to_bits()).collect();
-        add_up::launch::<R>(
+        profile_cells::launch::<R>(
             memory.client,
             memory.grid(tiles as usize),
             CubeDim::new_1d(256),
@@ -302,7 +302,7 @@ fn add_number(bits: u32, edges: &Array<u32>, edge_count: u32, own: &mut SharedMe
 }
 
 #[cube(launch)]
-fn add_up(cells: &Array<u32>, edges: &Array<u32>, out: &mut Array<u32>, rows: u32, edge_count: u32, tiles: u32) {
+fn profile_cells(cells: &Array<u32>, edges: &Array<u32>, out: &mut Array<u32>, rows: u32, edge_count: u32, tiles: u32) {
     let mut own = SharedMemory::<Atomic<u32>>::new(2048usize);
     let mut least = SharedMemory::<u32>::new(256usize);
     let mut greatest = SharedMemory::<u32>::new(256usize);

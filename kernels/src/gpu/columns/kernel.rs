@@ -74,7 +74,7 @@ fn clamped(x: Two, constants: &Array<u32>, place: u32) -> Two {
 
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "each buffer of a kernel is an argument")]
-pub fn run(
+pub fn run_operations(
     cells: &Array<u32>,
     code: &Array<u32>,
     groups: &Array<u32>,
