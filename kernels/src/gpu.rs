@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(not(test))]
 use std::sync::{Mutex, PoisonError};
 
+use cubecl::bytes::Bytes;
 use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::prelude::*;
@@ -15,6 +16,7 @@ use cubecl::server::Handle;
 use cubecl::wgpu::WgpuDevice;
 #[cfg(not(test))]
 use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuRuntime, init_setup};
+use rayon::prelude::*;
 #[cfg(test)]
 use twin::Twin as WgpuRuntime;
 
@@ -38,6 +40,7 @@ mod leaf_sums;
 mod leaks;
 mod offer;
 mod order_statistics;
+mod pages;
 mod profile;
 mod random;
 mod rates;
@@ -237,6 +240,10 @@ impl Buffer {
     }
 }
 
+/// Bytes that one core copies at a time.
+const COPIED: usize = 1 << 22;
+/// Words of a buffer that kernels can number, with room for a last step beyond its end.
+const MOST_WORDS: u64 = u32::MAX as u64 - (1 << 21);
 /// Cubes along the first axis of a grid: what every device takes.
 const MOST_CUBES: u32 = 65_535;
 
@@ -250,7 +257,10 @@ impl<R: Runtime> Memory<'_, R> {
     /// A copy of these bytes, as words.
     pub fn upload_bytes(&self, bytes: &[u8]) -> Buffer {
         let bytes = if bytes.is_empty() { &[0; 4] } else { bytes };
-        Buffer { handle: self.client.create_from_slice(bytes), len: bytes.len() / size_of::<u32>() }
+        // One copy by all cores: what the runtime is given of its own, it does not copy again.
+        let mut own = vec![0; bytes.len()];
+        own.par_chunks_mut(COPIED).zip(bytes.par_chunks(COPIED)).for_each(|(to, from)| to.copy_from_slice(from));
+        Buffer { handle: self.client.create(Bytes::from_bytes_vec(own)), len: bytes.len() / size_of::<u32>() }
     }
 
     /// Copies words into a buffer, from place `at` on.
@@ -304,7 +314,7 @@ impl<R: Runtime> Memory<'_, R> {
 
     /// Most words of one buffer, which kernels number in 32 bits.
     pub fn max_words(&self) -> usize {
-        (self.client.properties().memory.max_page_size / 4).min(u32::MAX.into()) as usize
+        (self.client.properties().memory.max_page_size / 4).min(MOST_WORDS) as usize
     }
 
     /// At least this many cubes, spread over two axes.
@@ -329,13 +339,17 @@ impl<R: Runtime> Memory<'_, R> {
     /// How the device's memory is shared out when a forest is grown.
     pub fn room(&self) -> Room {
         let memory = self.gpu.memory();
-        let bytes = memory.free_bytes.or(memory.total_bytes).unwrap_or(UNKNOWN_BYTES);
+        // What the runtime keeps for later and does not use is free too.
+        let kept = self.client.memory_usage().map_or(0, |usage| usage.bytes_reserved - usage.bytes_in_use);
+        let free = memory.free_bytes.map(|bytes| bytes + kept);
+        let bytes = free.or(memory.total_bytes).unwrap_or(UNKNOWN_BYTES);
         let software = self.gpu.software;
         // A driver and others need some of it; a rasteriser's is the host's.
         let all = (bytes / if software { 4 } else { 10 } * if software { 2 } else { 8 } / 4) as usize;
         let (sums, rows) = if software { (1 << 24, 1 << 22) } else { (1 << 28, 1 << 29) };
+        let shared = self.client.properties().hardware.max_shared_memory_size / size_of::<u32>();
         let turns = if software { SOFTWARE_TURNS } else { usize::MAX };
-        Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, turns }
+        Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, shared, turns }
     }
 }
 

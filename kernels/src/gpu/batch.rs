@@ -12,6 +12,7 @@ use super::decide::{self, split_nodes};
 use super::descend::{self, clear_sums, send_rows};
 use super::draw::{self, draw_rows, enter};
 use super::layout::{Layout, PartLaunchOf, Room};
+use super::pages::{Pages, Paging};
 use super::shape::{
     BROKEN, IS_CATEGORY, LEVELS, NODES, NONE, OPEN, OPEN_HEAD, OVERFLOW, RAN, RANGE_ALL, SMALL, SPLIT_HEAD,
     SPLIT_STAYS, SPLITS, TILES, counters,
@@ -60,14 +61,15 @@ pub struct Planned {
 /// What does not fit the device.
 pub fn plan_on(gpu: &Gpu, forest: &Forest<'_>) -> Result<Planned, Unavailable> {
     on_backend!(gpu, memory => {
-        let layout = Layout::of(forest, forest.trees as usize, &memory.room(), 1)
+        let room = memory.room();
+        let layout = Layout::of(forest, Paging::of(forest, &room), forest.trees as usize, &room, 1)
             .map_err(|(what, needed, limit)| memory.too_large(what, needed, limit))?;
         Ok(Planned {
             bytes: layout.words() as u64 * size_of::<u32>() as u64,
             of_bytes: gpu.memory().total_bytes,
             trees: layout.trees as u32,
             pages: layout.pages as u32,
-            resident: layout.resident,
+            resident: layout.paging.resident,
         })
     })
 }
@@ -78,13 +80,16 @@ pub(super) fn grow_in<R: Runtime>(
     on_tree: &OnTree<'_>,
     room: &Room,
 ) -> Result<Option<Vec<Tree>>, Unavailable> {
+    let rows = forest.records.rows() as u64;
+    assert!(forest.draws.is_none_or(|draws| draws <= rows), "no more draws than rows");
+    let pages = Pages::new(memory, forest, Paging::of(forest, room));
     let mut grown = Vec::with_capacity(forest.trees as usize);
     let mut slack = 1;
     while grown.len() < forest.trees as usize {
         let first = grown.len() as u32;
-        let layout = Layout::of(forest, (forest.trees - first) as usize, room, slack)
+        let layout = Layout::of(forest, pages.paging, (forest.trees - first) as usize, room, slack)
             .map_err(|(what, needed, limit)| memory.too_large(what, needed, limit))?;
-        let Some(trees) = Batch::new(memory, forest, layout, first).grow()? else {
+        let Some(trees) = Batch::new(&pages, forest, layout, first).grow()? else {
             // More nodes than the lists were made for.
             slack *= 2;
             if slack > MOST_SLACK {
@@ -114,11 +119,10 @@ const MOST_SLACK: usize = 1 << 10;
 /// Trees that are grown together.
 struct Batch<'a, R: Runtime> {
     memory: &'a Memory<'a, R>,
+    pages: &'a Pages<'a, R>,
     forest: &'a Forest<'a>,
     layout: Layout,
     first_tree: u32,
-    /// Records and weights of each page, where they stay on the device.
-    resident: Vec<(Buffer, Buffer)>,
     /// Entries of each page.
     rows: Vec<Buffer>,
     lists: Buffer,
@@ -145,15 +149,16 @@ struct Root<'a> {
 const FURTHER_LEVELS: u32 = 4;
 
 impl<'a, R: Runtime> Batch<'a, R> {
-    fn new(memory: &'a Memory<'a, R>, forest: &'a Forest<'a>, layout: Layout, first_tree: u32) -> Self {
+    fn new(pages: &'a Pages<'a, R>, forest: &'a Forest<'a>, layout: Layout, first_tree: u32) -> Self {
+        let memory = pages.memory();
         let results = OUT_WORDS as usize + forest.classes;
-        let mut batch = Self {
+        Self {
             memory,
+            pages,
             forest,
             layout,
             first_tree,
-            resident: vec![],
-            rows: (0..layout.pages).map(|_| memory.reserve(2 * layout.trees * layout.page_rows)).collect(),
+            rows: (0..layout.pages).map(|_| memory.reserve(2 * layout.trees * layout.paging.page_rows)).collect(),
             lists: memory.reserve(layout.list_words()),
             nodes: memory.zeros(layout.nodes * layout.node_words()),
             tallies: memory.zeros(layout.tally_words()),
@@ -161,11 +166,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
             found: memory.reserve(layout.part * results),
             best: memory.reserve(layout.open * results),
             launched: 0,
-        };
-        if layout.resident {
-            batch.resident = (0..layout.pages).map(|page| batch.upload_page(page)).collect();
         }
-        batch
     }
 
     /// The trees, or `None` where the lists were too short.
@@ -177,7 +178,8 @@ impl<'a, R: Runtime> Batch<'a, R> {
         let (mut level, mut until) = (0, self.layout.usual_levels());
         let counts = loop {
             for level in level..until {
-                self.grow_level(level, &facts);
+                let open = self.open_at(level)?;
+                self.grow_level(level, open, &facts);
             }
             let counts = self.memory.read_first(&self.tallies, counters(self.layout.pages as u32))?;
             if counts[OVERFLOW as usize] != 0 {
@@ -193,8 +195,9 @@ impl<'a, R: Runtime> Batch<'a, R> {
         if counts[OVERFLOW as usize] != 0 {
             return Ok(None);
         }
-        if counts[RAN as usize] != self.launched {
-            return Err(self.memory.lost("a kernel did not run"));
+        self.check_ran(counts[RAN as usize])?;
+        if (counts[NODES as usize] as usize) < roots.len() {
+            return Err(self.memory.lost("its nodes are gone"));
         }
         if counts[BROKEN as usize] != 0 {
             return Err(self.memory.lost("the sums of a node are not those of its rows"));
@@ -217,18 +220,6 @@ impl<'a, R: Runtime> Batch<'a, R> {
         (LEVELS + level % 2 * (TILES + self.layout.pages as u32)) as usize
     }
 
-    /// Brings the records and weights of a page to the device.
-    fn upload_page(&self, page: usize) -> (Buffer, Buffer) {
-        let (records, rows) = (self.forest.records, self.layout.rows_of(page));
-        let bytes = &records.bytes()[rows.start * records.stride()..rows.end * records.stride()];
-        let weights = if let Weighing::Rows(weights) = self.forest.weighing { &weights[rows] } else { &[] };
-        (self.memory.upload_bytes(bytes), self.memory.upload(weights))
-    }
-
-    fn page(&self, page: usize) -> (Buffer, Buffer) {
-        self.resident.get(page).cloned().unwrap_or_else(|| self.upload_page(page))
-    }
-
     fn grid(&self, cubes: usize) -> CubeCount {
         self.memory.grid(cubes.clamp(1, self.layout.most_cubes))
     }
@@ -238,19 +229,21 @@ impl<'a, R: Runtime> Batch<'a, R> {
     }
 
     /// Draws the rows of each tree. For each: entries of each page, weight of each class, samples.
-    fn enter(&self) -> Result<Vec<u32>, Unavailable> {
-        let (memory, layout, forest) = (self.memory, &self.layout, self.forest);
+    fn enter(&mut self) -> Result<Vec<u32>, Unavailable> {
+        let (memory, layout, forest) = (self.memory, self.layout, self.forest);
         let rows = forest.records.rows();
         let trees = layout.trees as u32;
         let counts = memory.zeros(if forest.draws.is_some() { layout.trees * rows.div_ceil(4) } else { 1 });
         if let Some(draws) = forest.draws {
             let cubes = self.grid((draws as usize).div_ceil(2 * draw::UNITS as usize));
             let units = CubeDim::new_1d(draw::UNITS);
+            self.launched += 1;
             draw_rows::launch::<R>(
                 memory.client,
                 cubes,
                 units,
                 counts.arg(),
+                self.tallies.arg(),
                 self.shape(),
                 trees,
                 draws as u32,
@@ -259,9 +252,10 @@ impl<'a, R: Runtime> Batch<'a, R> {
         }
         let sums = memory.zeros(layout.trees * (layout.pages + forest.classes + 1));
         for page in 0..layout.pages {
-            let (records, weights) = self.page(page);
-            let of_page = layout.rows_of(page);
+            let (records, weights) = self.pages.get(page);
+            let of_page = layout.paging.rows_of(page);
             let tiles = layout.trees * of_page.len().div_ceil(draw::TILE_ROWS as usize);
+            self.launched += 1;
             enter::launch::<R>(
                 memory.client,
                 self.grid(tiles),
@@ -271,6 +265,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
                 weights.arg(),
                 self.rows[page].arg(),
                 sums.arg(),
+                self.tallies.arg(),
                 self.shape(),
                 page as u32,
                 of_page.start as u32,
@@ -281,7 +276,14 @@ impl<'a, R: Runtime> Batch<'a, R> {
                 self.weighted(),
             );
         }
-        memory.read(&sums)
+        let sums = memory.read(&sums)?;
+        self.check_ran(memory.read_first(&self.tallies, 1)?[0])?;
+        Ok(sums)
+    }
+
+    /// A driver drops what it can't run, and says nothing.
+    fn check_ran(&self, ran: u32) -> Result<(), Unavailable> {
+        if ran == self.launched { Ok(()) } else { Err(self.memory.lost("a kernel did not run")) }
     }
 
     fn roots(&self, sums: &[u32]) -> Vec<Root<'a>> {
@@ -315,6 +317,8 @@ impl<'a, R: Runtime> Batch<'a, R> {
 
     /// Writes the roots, and lists those that are to be split.
     fn plant(&self, roots: &[Root<'_>]) {
+        // The draws ran before the counters were written.
+        let ran = self.launched;
         let (memory, layout) = (self.memory, &self.layout);
         let (mut nodes, mut open, mut splits, mut small) = (vec![], vec![], vec![], vec![]);
         let mut tiles = vec![vec![]; layout.pages];
@@ -324,7 +328,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
             nodes.extend(root.weights.iter().map(|&weight| weight as u32));
             let head = [id, id, 0, 1, root.samples as u32, 0, RANGE_ALL, 0];
             let ranges = root.entries.iter().enumerate().flat_map(|(page, &count)| {
-                let first = id * layout.rows_of(page).len() as u32;
+                let first = id * layout.paging.rows_of(page).len() as u32;
                 [first, first + count]
             });
             if !root.is_open {
@@ -347,6 +351,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
         }
         debug_assert_eq!(open.len(), slots as usize * (OPEN_HEAD as usize + 2 * layout.pages), "one a root");
         let mut counts = vec![0; counters(layout.pages as u32)];
+        counts[RAN as usize] = ran;
         counts[NODES as usize] = roots.len() as u32;
         counts[SMALL as usize] = small_count;
         let level = self.level_at(0);
@@ -363,11 +368,21 @@ impl<'a, R: Runtime> Batch<'a, R> {
         memory.paste(&small, &self.lists, layout.small_at());
     }
 
+    /// Open nodes of a level, at most. Where they may need several parts, the device is asked: most of these could be empty.
+    fn open_at(&self, level: u32) -> Result<usize, Unavailable> {
+        let most = self.layout.open_at(level);
+        if most * self.layout.pairs <= self.layout.part {
+            return Ok(most);
+        }
+        let counts = self.memory.read_first(&self.tallies, counters(self.layout.pages as u32))?;
+        Ok(most.min(counts[self.level_at(level) + OPEN as usize] as usize))
+    }
+
     /// Brings all rows down to a level, and splits its nodes.
-    fn grow_level(&mut self, level: u32, facts: &Buffer) {
+    fn grow_level(&mut self, level: u32, open: usize, facts: &Buffer) {
         let layout = self.layout;
         let parity = level % 2;
-        for (first, part) in layout.parts(level) {
+        for (first, part) in layout.parts(open) {
             self.launched += 3;
             let words = part.pairs * layout.slots * layout.width;
             clear_sums::launch::<R>(
@@ -402,7 +417,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
     }
 
     fn descend(&mut self, page: usize, parity: u32, part: &PartLaunchOf, routing: bool) {
-        let (records, weights) = self.page(page);
+        let (records, weights) = self.pages.get(page);
         self.launched += 1;
         send_rows::launch::<R>(
             self.memory.client,
@@ -421,6 +436,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
             routing,
             self.weighted(),
             self.forest.classes == 2 && !self.weighted(),
+            self.layout.own_words as u32,
         );
     }
 
@@ -448,7 +464,7 @@ impl<'a, R: Runtime> Batch<'a, R> {
 
     /// Grows all that is below the small nodes; returns the counters.
     fn grow_small(&mut self, facts: &Buffer, count: u32) -> Result<Vec<u32>, Unavailable> {
-        let (records, weights) = self.page(0);
+        let (records, weights) = self.pages.get(0);
         self.launched += 1;
         grow_small::launch::<R>(
             self.memory.client,

@@ -18,7 +18,7 @@ use super::offer::{
     reduce, shelf,
 };
 use super::random::{feature_at, level_key};
-use super::shape::{BROKEN, IS_CATEGORY, NONE, RAN, Shape, level_at, open_at, weights_of};
+use super::shape::{BROKEN, IS_CATEGORY, NONE, RAN, Shape, level_at, load_for_all, open_at, weights_of};
 
 /// Words of a result, before the weights of the left side.
 pub const OUT_WORDS: u32 = 17;
@@ -128,7 +128,7 @@ pub fn best_candidates(
     if unit == 0u32 && CUBE_POS == 0usize {
         tallies[comptime!(RAN as usize)].fetch_add(1u32);
     }
-    let all = tallies[level_at(&shape, parity) as usize].load() * shape.pairs;
+    let all = load_for_all(tallies, level_at(&shape, parity)) * shape.pairs;
     let count = min(select(all > part.first, all - part.first, 0u32), part.most);
     let mut p = CUBE_POS as u32;
     while p < count {

@@ -20,7 +20,7 @@ use super::random::path_of;
 use super::shape::{
     MISSING_LEFT, NODES, NONE, OPEN, OPEN_HEAD, OVERFLOW, RAN, RANGE_ALL, RANGE_LEFT, RANGE_RIGHT, SMALL, SMALL_WORDS,
     SPLIT_HEAD, SPLIT_SECOND_HALF, SPLIT_STAYS, SPLIT_WANTS_LEFT, SPLITS, Shape, TILES, cursor_of, level_at,
-    node_words, open_at, split_at, tile_at, weights_of,
+    load_for_all, node_words, open_at, split_at, tile_at, weights_of,
 };
 use super::words::{Goodness, Three, Two};
 
@@ -102,7 +102,7 @@ pub fn split_nodes(
     }
     let now = level_at(&shape, parity);
     let words = OUT_WORDS + shape.classes;
-    let count = tallies[(now + OPEN) as usize].load();
+    let count = load_for_all(tallies, now + OPEN);
     // Nodes of which this part holds pairs.
     let mut slot = part.first / shape.pairs + CUBE_POS as u32;
     while slot < count && slot * shape.pairs < part.first + part.most {

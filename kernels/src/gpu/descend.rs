@@ -19,15 +19,13 @@ use cubecl::prelude::*;
 use super::random::feature_at;
 use super::shape::{
     NONE, RAN, SPLIT_HEAD, SPLIT_SECOND_HALF, SPLIT_STAYS, SPLIT_WANTS_LEFT, Shape, TILES, byte_of, cursor_of,
-    draws_of, level_at, row_of, split_at, tile_at,
+    draws_of, level_at, load_for_all, row_of, split_at, tile_at,
 };
 
 /// Rows of a tile: with 15 draws a row, their counts fit 16 bits.
 pub const TILE_ROWS: u32 = 4096;
 /// Units of a cube.
 pub const UNITS: u32 = 256;
-/// Words of a cube's own histograms: 12 KiB, where every device has 16.
-const OWN_WORDS: u32 = 3072;
 /// Tiles of fewer rows add to the node's histograms at once: clearing and bringing over their own would cost more.
 const OWN_ROWS: u32 = 192;
 /// Most features that are summed together.
@@ -87,8 +85,9 @@ pub fn send_rows(
     #[comptime] routing: bool,
     #[comptime] weighted: bool,
     #[comptime] packed: bool,
+    #[comptime] own_words: u32,
 ) {
-    let own = SharedMemory::<Atomic<u32>>::new(comptime!(OWN_WORDS as usize));
+    let own = SharedMemory::<Atomic<u32>>::new(comptime!(own_words as usize));
     let mut listed = SharedMemory::<u32>::new(comptime!(2 * LISTED as usize));
     // Rows that go left and right in one turn of the loop; two of them, so that one can be cleared while the other counts.
     let inside = SharedMemory::<Atomic<u32>>::new(4usize);
@@ -103,7 +102,13 @@ pub fn send_rows(
     }
     let own_each = shape.slots * own_width;
     let each = shape.slots * shape.width;
-    let count = tallies[(level_at(&shape, parity) + TILES + page) as usize].load();
+    // The cube's own histograms are zero between tiles: who brings them over leaves zeros.
+    let mut i = unit;
+    while i < own_words {
+        own[i as usize].store(0u32);
+        i += UNITS;
+    }
+    let count = load_for_all(tallies, level_at(&shape, parity) + TILES + page);
     let mut tile = CUBE_POS as u32;
     while tile < count {
         let t = tile_at(&shape, parity, page, tile) as usize;
@@ -112,6 +117,7 @@ pub fn send_rows(
         let tree = shape.first_tree + lists[head];
         let flags = lists[head + 1];
         let stays = (flags & SPLIT_STAYS) != 0u32;
+        let split_feature = lists[head + 2];
         let left_id = lists[head + 11];
         let left_slot = lists[head + 12];
         let right_slot = lists[head + 13];
@@ -133,7 +139,7 @@ pub fn send_rows(
             }
         }
         let sides = select(left_slot != NONE, 1u32, 0u32) + select(right_slot != NONE, 1u32, 0u32);
-        let fit = OWN_WORDS / (own_each * max(sides, 1u32));
+        let fit = own_words / (own_each * max(sides, 1u32));
         let use_own = fit > 0u32 && end - begin >= OWN_ROWS;
         let group = min(select(use_own, fit, LISTED), LISTED);
         // The features of the children that are of this part.
@@ -159,13 +165,6 @@ pub fn send_rows(
             if unit < 4u32 {
                 inside[unit as usize].store(0u32);
             }
-            if use_own {
-                let mut i = unit;
-                while i < sides * now * own_each {
-                    own[i as usize].store(0u32);
-                    i += UNITS;
-                }
-            }
             sync_cube();
             let mut turn = 0u32;
             let mut first = begin;
@@ -180,30 +179,8 @@ pub fn send_rows(
                 let record = row_of(entry) * shape.stride;
                 if comptime!(routing) {
                     if mine && !stays {
-                        let bin = byte_of(records, record, lists[head + 2]);
+                        let bin = byte_of(records, record, split_feature);
                         side = 1u32 - ((lists[(at + 3u32 + bin / 32u32) as usize] >> (bin % 32u32)) & 1u32);
-                    }
-                    if !stays && is_first {
-                        let lane = (turn % 2u32) * 2u32;
-                        let wanted = mine && ((flags >> side) & SPLIT_WANTS_LEFT) != 0u32;
-                        let mut place = 0u32;
-                        if wanted {
-                            place = inside[(lane + side) as usize].fetch_add(1u32);
-                        }
-                        sync_cube();
-                        if unit < 2u32 {
-                            let rows_here = inside[(lane + unit) as usize].load();
-                            let cursor = cursor_of(&shape, left_id + unit, page);
-                            bases[(lane + unit) as usize] = tallies[cursor as usize].fetch_add(rows_here);
-                            inside[(2u32 - lane + unit) as usize].store(0u32);
-                        }
-                        sync_cube();
-                        if wanted {
-                            place += bases[(lane + side) as usize];
-                            let target = select(side == 0u32, from + place, to - 1u32 - place);
-                            rows[(there + target) as usize] = entry;
-                        }
-                        turn += 1u32;
                     }
                 } else if mine && !stays {
                     side = select(i < left_end, 0u32, 1u32);
@@ -244,13 +221,38 @@ pub fn send_rows(
                         }
                     }
                 }
+                // All of the record is asked for before anyone waits.
+                if comptime!(routing) {
+                    if !stays && is_first {
+                        let lane = (turn % 2u32) * 2u32;
+                        let wanted = mine && ((flags >> side) & SPLIT_WANTS_LEFT) != 0u32;
+                        let mut place = 0u32;
+                        if wanted {
+                            place = inside[(lane + side) as usize].fetch_add(1u32);
+                        }
+                        sync_cube();
+                        if unit < 2u32 {
+                            let rows_here = inside[(lane + unit) as usize].load();
+                            let cursor = cursor_of(&shape, left_id + unit, page);
+                            bases[(lane + unit) as usize] = tallies[cursor as usize].fetch_add(rows_here);
+                            inside[(2u32 - lane + unit) as usize].store(0u32);
+                        }
+                        sync_cube();
+                        if wanted {
+                            place += bases[(lane + side) as usize];
+                            let target = select(side == 0u32, from + place, to - 1u32 - place);
+                            rows[(there + target) as usize] = entry;
+                        }
+                        turn += 1u32;
+                    }
+                }
                 first += UNITS;
             }
             sync_cube();
             if use_own {
                 let mut i = unit;
                 while i < sides * now * own_each {
-                    let sum = own[i as usize].load();
+                    let sum = own[i as usize].swap(0u32);
                     if sum > 0u32 {
                         let item = i / own_each;
                         let rest = i % own_each;
@@ -282,11 +284,15 @@ pub fn clear_sums(sums: &mut Array<u32>, tallies: &mut Array<Atomic<u32>>, shape
     if ABSOLUTE_POS == 0usize {
         tallies[comptime!(RAN as usize)].fetch_add(1u32);
     }
-    if part.first == 0u32 && ABSOLUTE_POS < (TILES + shape.pages) as usize {
+    if part.first == 0u32 && CUBE_POS == 0usize {
         // What is found at this level is counted from zero.
-        tallies[level_at(&shape, 1u32 - parity) as usize + ABSOLUTE_POS].store(0u32);
+        let mut i = UNIT_POS;
+        while i < TILES + shape.pages {
+            tallies[(level_at(&shape, 1u32 - parity) + i) as usize].store(0u32);
+            i += CUBE_DIM;
+        }
     }
-    let open = tallies[level_at(&shape, parity) as usize].load();
+    let open = load_for_all(tallies, level_at(&shape, parity));
     let all = open * shape.pairs;
     let pairs = min(select(all > part.first, all - part.first, 0u32), part.most);
     let words = pairs * shape.slots * shape.width;

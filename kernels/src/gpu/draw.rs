@@ -6,12 +6,13 @@
 //! | `records` | rows of the page x `stride` | u32 | four bins a word, the class in the last byte |
 //! | `weights` | rows of the page, or one | u32 | weight of each row; not read unless `weighted` |
 //! | `rows` | 2 x trees x rows of the page | u32 | written, in the first half: row of the page and draws, in about the order of rows |
+//! | `tallies` | see [`super::shape`] | u32 | kernels that ran are counted |
 //! | `sums` | trees x (pages + classes + 1) | u32 | zero; then entries of each page, weight of each class, samples |
 
 use cubecl::prelude::*;
 
 use super::random::{philox, scale};
-use super::shape::Shape;
+use super::shape::{RAN, Shape};
 use crate::philox::Purpose;
 
 /// Units of a cube.
@@ -23,7 +24,17 @@ const MAX_DRAWS: u32 = 15;
 
 /// Counts the draws of each tree.
 #[cube(launch)]
-pub fn draw_rows(counts: &mut Array<Atomic<u32>>, shape: Shape, trees: u32, draws: u32, rows: u32) {
+pub fn draw_rows(
+    counts: &mut Array<Atomic<u32>>,
+    tallies: &mut Array<Atomic<u32>>,
+    shape: Shape,
+    trees: u32,
+    draws: u32,
+    rows: u32,
+) {
+    if ABSOLUTE_POS == 0usize {
+        tallies[comptime!(RAN as usize)].fetch_add(1u32);
+    }
     let words = rows.div_ceil(4u32);
     let blocks = draws.div_ceil(2u32);
     let step = CUBE_COUNT as u32 * CUBE_DIM;
@@ -53,6 +64,7 @@ pub fn enter(
     weights: &Array<u32>,
     rows: &mut Array<u32>,
     sums: &mut Array<Atomic<u32>>,
+    tallies: &mut Array<Atomic<u32>>,
     shape: Shape,
     page: u32,
     first_row: u32,
@@ -66,6 +78,9 @@ pub fn enter(
     let inside = SharedMemory::<Atomic<u32>>::new(1usize);
     let mut base = SharedMemory::<u32>::new(1usize);
     let unit = UNIT_POS;
+    if ABSOLUTE_POS == 0usize {
+        tallies[comptime!(RAN as usize)].fetch_add(1u32);
+    }
     let words = all_rows.div_ceil(4u32);
     let of_tree = page_rows.div_ceil(TILE_ROWS);
     let sums_words = shape.pages + shape.classes + 1u32;
@@ -80,6 +95,8 @@ pub fn enter(
             own[c as usize].store(0u32);
             c += UNITS;
         }
+        // What each unit sums of its own rows goes to the cube's sums once a tile: all units add to the same few.
+        let mut all_draws = 0u32;
         let mut first = begin;
         while first < end {
             if unit == 0u32 {
@@ -104,8 +121,11 @@ pub fn enter(
                 if comptime!(weighted) {
                     weight = draws * weights[i as usize];
                 }
-                own[class as usize].fetch_add(weight);
-                own[shape.classes as usize].fetch_add(draws);
+                all_draws += draws;
+                // Without weights, the first class has what the others leave.
+                if weighted || class > 0u32 {
+                    own[class as usize].fetch_add(weight);
+                }
             }
             sync_cube();
             if unit == 0u32 {
@@ -117,7 +137,18 @@ pub fn enter(
             }
             first += UNITS;
         }
+        own[shape.classes as usize].fetch_add(all_draws);
         sync_cube();
+        if comptime!(!weighted) {
+            if unit == 0u32 {
+                let mut rest = own[shape.classes as usize].load();
+                for c in 1..shape.classes {
+                    rest -= own[c as usize].load();
+                }
+                own[0].store(rest);
+            }
+            sync_cube();
+        }
         let mut c = unit;
         while c <= shape.classes {
             sums[(sums_at + shape.pages + c) as usize].fetch_add(own[c as usize].load());

@@ -2,6 +2,7 @@
 
 use super::candidate::OUT_WORDS;
 use super::descend::{Part, PartLaunch, TILE_ROWS};
+use super::pages::Paging;
 use super::shape::{NODE_HEAD, OPEN_HEAD, SMALL_WORDS, SPLIT_HEAD, ShapeLaunch, TILE_WORDS, counters};
 use crate::grow::{Forest, Weighing};
 use crate::permutation::Permutation;
@@ -21,6 +22,8 @@ pub struct Room {
     pub rows: usize,
     /// Whether small nodes have a kernel of their own.
     pub small: bool,
+    /// Words that the units of a cube share.
+    pub shared: usize,
     /// Most turns that one unit may make in all loops of a launch. Mesa's software Vulkan ends loops after 65,535, and says
     /// nothing.
     pub turns: usize,
@@ -36,12 +39,10 @@ const MOST_CUBES: usize = 4096;
 pub struct Layout {
     /// Trees of the batch.
     pub trees: usize,
-    /// Rows of all pages but the last.
-    pub page_rows: usize,
+    /// How the rows lie.
+    pub paging: Paging,
     /// Pages of rows.
     pub pages: usize,
-    /// Whether all pages stay on the device.
-    pub resident: bool,
     /// Counters of a slot.
     pub width: usize,
     /// Slots of a histogram.
@@ -64,6 +65,8 @@ pub struct Layout {
     pub part: usize,
     /// Most cubes of a launch.
     pub most_cubes: usize,
+    /// Words of the histograms that a cube keeps to itself.
+    pub own_words: usize,
     classes: usize,
     rows: usize,
     weighted: bool,
@@ -84,14 +87,16 @@ impl Layout {
     /// What does not fit, the words that it takes, and those that there are.
     pub fn of(
         forest: &Forest<'_>,
+        paging: Paging,
         trees: usize,
         room: &Room,
         slack: usize,
     ) -> Result<Self, (&'static str, usize, usize)> {
         let rows = forest.records.rows();
-        let mut trees = trees.min(MOST_TREES).min(room.rows / rows.max(1)).max(1);
+        let of_buffer = room.buffer / (2 * paging.page_rows);
+        let mut trees = trees.min(MOST_TREES).min(room.rows / rows.max(1)).min(of_buffer).max(1);
         loop {
-            let layout = Self::with(forest, trees, room, slack);
+            let layout = Self::with(forest, paging, trees, room, slack);
             let Some(lack) = layout.lack(room) else { return Ok(layout) };
             if trees == 1 {
                 return Err(lack);
@@ -100,14 +105,11 @@ impl Layout {
         }
     }
 
-    fn with(forest: &Forest<'_>, trees: usize, room: &Room, slack: usize) -> Self {
+    fn with(forest: &Forest<'_>, paging: Paging, trees: usize, room: &Room, slack: usize) -> Self {
         let records = forest.records;
         let (rows, stride) = (records.rows(), records.stride() / 4);
         let weighted = matches!(forest.weighing, Weighing::Rows(_));
-        let resident = rows * stride <= room.all / 2;
-        let most_page = if resident { room.buffer } else { room.buffer.min(room.all / 8) };
-        let page_rows = (most_page / stride).min(room.buffer / (2 * trees)).clamp(1, rows.max(1));
-        let pages = rows.div_ceil(page_rows).max(1);
+        let Paging { page_rows, pages, .. } = paging;
         let classes = forest.classes;
         let width = classes + usize::from(weighted);
         let bins = records.bins();
@@ -125,7 +127,7 @@ impl Layout {
         // Seldom has a tree more nodes than samples; where it has, the lists are made longer.
         let nodes = (2 * leaves).min(samples.max(1024).saturating_mul(slack));
         let open = (samples / least_open).max(1).min(of_depth(max_depth.saturating_sub(1)));
-        let small_nodes = of_depth(max_depth).min((samples / 64 + 64).saturating_mul(slack));
+        let small_nodes = of_depth(max_depth).min((samples / 16 + 64).saturating_mul(slack));
         let each = slots * width;
         let open = trees * open;
         // A tile's rows are gone through once for each of its node's features.
@@ -135,9 +137,8 @@ impl Layout {
             if pairs > room.turns / (4 * turns_of_tile) { room.turns / (4 * turns_of_tile) } else { usize::MAX };
         Self {
             trees,
-            page_rows,
+            paging,
             pages,
-            resident,
             width,
             slots,
             pairs,
@@ -150,6 +151,7 @@ impl Layout {
             part: (room.sums.min(room.buffer) / each.max(OUT_WORDS as usize + classes))
                 .min(most_pairs)
                 .clamp(1, open * pairs),
+            own_words: own_words(2 * pairs * slots * if width == 2 && !weighted { 1 } else { width }, room.shared),
             most_cubes: if room.turns == usize::MAX { MOST_CUBES } else { usize::MAX },
             classes,
             rows,
@@ -166,9 +168,9 @@ impl Layout {
     fn buffers(&self) -> [(&'static str, usize); 9] {
         let results = OUT_WORDS as usize + self.classes;
         [
-            ("the binned rows", self.page_rows * self.stride),
-            ("the weights of the rows", if self.weighted { self.page_rows } else { 0 }),
-            ("the rows of the trees", 2 * self.trees * self.page_rows),
+            ("the binned rows", self.paging.page_rows * self.stride),
+            ("the weights of the rows", if self.weighted { self.paging.page_rows } else { 0 }),
+            ("the rows of the trees", 2 * self.trees * self.paging.page_rows),
             ("the draws of the trees", if self.drawn { self.trees * self.rows.div_ceil(4) } else { 0 }),
             ("the nodes of the trees", self.nodes * self.node_words()),
             ("the counts of rows", self.tally_words()),
@@ -184,13 +186,18 @@ impl Layout {
         if let Some((name, words)) = buffers.into_iter().find(|(_, words)| *words > room.buffer) {
             return Some((name, words, room.buffer));
         }
+        // Kernels number pairs of node and feature in 32 bits.
+        let pairs = self.open * self.pairs + self.part;
+        if pairs >= u32::MAX as usize {
+            return Some(("the features of all nodes", pairs, u32::MAX as usize));
+        }
         let all = self.words();
         (all > room.all).then_some(("the trees of a batch", all, room.all))
     }
 
     /// Words that the batch takes in all.
     pub fn words(&self) -> usize {
-        let pages = if self.resident { self.pages } else { 1 };
+        let pages = if self.paging.resident { self.pages } else { 1 };
         let times = |name: &str| match name {
             "the binned rows" | "the weights of the rows" => pages,
             "the rows of the trees" => self.pages,
@@ -240,15 +247,9 @@ impl Layout {
         self.max_depth.min(halvings).max(1)
     }
 
-    /// Rows of a page.
-    pub fn rows_of(&self, page: usize) -> std::ops::Range<usize> {
-        let first = page * self.page_rows;
-        first..self.rows.min(first + self.page_rows)
-    }
-
-    /// The parts in which the pairs of a level are looked at.
-    pub fn parts(&self, level: u32) -> impl Iterator<Item = (u32, PartLaunchOf)> {
-        let (most, pairs) = (self.part, self.open_at(level) * self.pairs);
+    /// The parts in which the pairs of so many open nodes are looked at.
+    pub fn parts(&self, open: usize) -> impl Iterator<Item = (u32, PartLaunchOf)> + use<> {
+        let (most, pairs) = (self.part, open.max(1) * self.pairs);
         (0..pairs.div_ceil(most)).map(move |i| {
             let part = Part { first: (i * most) as u32, most: most as u32 };
             (part.first, PartLaunchOf { part, pairs: most.min(pairs - i * most) })
@@ -278,7 +279,7 @@ impl Layout {
             MIN_LEVEL_SAMPLES as u32,
             self.small as u32,
             self.pages as u32,
-            (self.trees * self.page_rows) as u32,
+            (self.trees * self.paging.page_rows) as u32,
             self.nodes as u32,
             self.open as u32,
             self.tiles as u32,
@@ -307,6 +308,15 @@ impl PartLaunchOf {
     pub fn launch<R: cubecl::Runtime>(&self) -> PartLaunch<R> {
         PartLaunch::new(self.part.first, self.part.most)
     }
+}
+
+/// Words of a cube's own histograms, one of a few sizes, as each is another compilation: 12 KiB, which every device has, or
+/// more where the histograms of a split's children need it and the device has it.
+fn own_words(needed: usize, shared: usize) -> usize {
+    const SIZES: [usize; 3] = [3072, 7168, 11_264];
+    let holds = |size: &&usize| **size == SIZES[0] || **size + 512 <= shared;
+    let mut sizes = SIZES.iter().filter(holds).copied();
+    sizes.clone().find(|&size| size >= needed).or_else(|| sizes.next_back()).unwrap_or(SIZES[0])
 }
 
 /// Samples of a small node: fewer where there are many classes, which its kernel goes through one by one, and where a unit

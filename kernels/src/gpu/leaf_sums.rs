@@ -98,7 +98,7 @@ impl<'a, R: Runtime> Walk<'a, R> {
         let words = |step: &Step| [key_of(step.threshold), step.left, step.feature, step.value];
         let halves = |word: &u64| [*word as u32, (word >> 32) as u32];
         let most = memory.max_words().min(most_cells);
-        let batch_rows = (most / x.ncols().max(steps.classes).max(1)).max(1);
+        let batch_rows = ((most - 1) / x.ncols().max(steps.classes).max(1)).max(1);
         let mut walk = Self {
             memory,
             x,

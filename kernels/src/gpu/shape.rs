@@ -159,6 +159,18 @@ pub fn level_at(shape: &Shape, parity: u32) -> u32 {
     LEVELS + parity * (TILES + shape.pages)
 }
 
+/// A counter, for all units of the cube. One unit asks: some compilers make an addition of a load, and additions to one
+/// address wait for each other. Once in a kernel, before anything that is shared.
+#[cube]
+pub fn load_for_all(tallies: &Array<Atomic<u32>>, at: u32) -> u32 {
+    let mut word = SharedMemory::<u32>::new(1usize);
+    if UNIT_POS == 0u32 {
+        word[0] = tallies[at as usize].load();
+    }
+    sync_cube();
+    word[0]
+}
+
 /// Where the count of rows of a node on a page stands.
 #[cube]
 pub fn cursor_of(shape: &Shape, node: u32, page: u32) -> u32 {

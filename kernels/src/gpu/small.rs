@@ -19,7 +19,7 @@ use super::offer::{Best, RANK_MISSING_LEFT, Shelf, no_best, reduce, shelf};
 use super::random::{feature_at, path_of};
 use super::shape::{
     BROKEN, MISSING_LEFT, NODES, NONE, OPEN_HEAD, OVERFLOW, RAN, RANGE_ALL, RANGE_RIGHT, SMALL, SMALL_WORDS, Shape,
-    cursor_of, draws_of, node_words, row_of, weights_of,
+    cursor_of, draws_of, load_for_all, node_words, row_of, weights_of,
 };
 
 mod rows;
@@ -59,7 +59,8 @@ pub fn grow_small(
     if unit == 0u32 && CUBE_POS == 0usize {
         tallies[comptime!(RAN as usize)].fetch_add(1u32);
     }
-    let count = min(tallies[comptime!(SMALL as usize)].load(), shape.most_small);
+    let count = min(load_for_all(tallies, SMALL), shape.most_small);
+    let mut counted = SharedMemory::<u32>::new(1usize);
     let mut which = CUBE_POS as u32;
     while which < count {
         let at = (shape.small_at + which * SMALL_WORDS) as usize;
@@ -70,8 +71,11 @@ pub fn grow_small(
         let range = lists[at + 6];
         let from = lists[at + OPEN_HEAD as usize];
         let to = lists[at + OPEN_HEAD as usize + 1];
-        let counted = tallies[cursor_of(&shape, id, 0u32) as usize].load();
-        let mut len = select(range == RANGE_ALL, to - from, counted);
+        if unit == 0u32 {
+            counted[0] = tallies[cursor_of(&shape, id, 0u32) as usize].load();
+        }
+        sync_cube();
+        let mut len = select(range == RANGE_ALL, to - from, counted[0]);
         let begin = lists[at + 7] + select(range == RANGE_RIGHT, to - len, from);
         if len > UNITS {
             // Never: a node has no more rows than samples.
