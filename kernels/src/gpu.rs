@@ -15,7 +15,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 use cubecl::wgpu::WgpuDevice;
 #[cfg(not(test))]
-use cubecl::wgpu::{AutoGraphicsApi, RuntimeOptions, WgpuRuntime, init_setup};
+use cubecl::wgpu::{AutoGraphicsApi, MemoryConfiguration, RuntimeOptions, WgpuRuntime, init_setup};
 use rayon::prelude::*;
 #[cfg(test)]
 use twin::Twin as WgpuRuntime;
@@ -200,7 +200,9 @@ fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
     static SET_UP: Mutex<Vec<WgpuDevice>> = Mutex::new(Vec::new());
     let mut set_up = SET_UP.lock().unwrap_or_else(PoisonError::into_inner);
     if !set_up.contains(device) {
-        let setup = init_setup::<AutoGraphicsApi>(device, RuntimeOptions::default());
+        // A buffer takes what it needs: the usual pools take whole pages, each as large as the largest buffer.
+        let options = RuntimeOptions { memory_config: MemoryConfiguration::ExclusivePages, ..RuntimeOptions::default() };
+        let setup = init_setup::<AutoGraphicsApi>(device, options);
         setup.device.set_device_lost_callback(|_, message| fault::gave_up(&message));
         set_up.push(device.clone());
     }
