@@ -201,7 +201,8 @@ fn client_of(device: &WgpuDevice) -> ComputeClient<WgpuRuntime> {
     let mut set_up = SET_UP.lock().unwrap_or_else(PoisonError::into_inner);
     if !set_up.contains(device) {
         // A buffer takes what it needs: the usual pools take whole pages, each as large as the largest buffer.
-        let options = RuntimeOptions { memory_config: MemoryConfiguration::ExclusivePages, ..RuntimeOptions::default() };
+        let options =
+            RuntimeOptions { memory_config: MemoryConfiguration::ExclusivePages, ..RuntimeOptions::default() };
         let setup = init_setup::<AutoGraphicsApi>(device, options);
         setup.device.set_device_lost_callback(|_, message| fault::gave_up(&message));
         set_up.push(device.clone());
