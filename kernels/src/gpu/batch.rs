@@ -36,6 +36,9 @@ use crate::tree::Tree;
 ///
 /// # Errors
 /// What does not fit the device, and a device that is lost.
+///
+/// # Panics
+/// When a tree is to draw more rows than there are: how often one was drawn is counted in a byte.
 pub fn grow_on(gpu: &Gpu, forest: &Forest<'_>, on_tree: &OnTree<'_>) -> Result<Option<Vec<Tree>>, Unavailable> {
     on_backend!(gpu, memory => grow_in(&memory, forest, on_tree, &memory.room()))
 }
