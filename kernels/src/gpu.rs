@@ -352,7 +352,7 @@ impl<R: Runtime> Memory<'_, R> {
         let (sums, rows) = if software { (1 << 24, 1 << 22) } else { (1 << 28, 1 << 29) };
         let shared = self.client.properties().hardware.max_shared_memory_size / size_of::<u32>();
         let turns = if software { SOFTWARE_TURNS } else { usize::MAX };
-        Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, shared, turns }
+        Room { buffer: self.max_words(), all, sums: sums.min(all / 4), rows, small: true, shared, thrift: 1, turns }
     }
 }
 

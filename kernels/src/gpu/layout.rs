@@ -24,6 +24,8 @@ pub struct Room {
     pub small: bool,
     /// Words that the units of a cube share.
     pub shared: usize,
+    /// How many times shorter than usual the lists of nodes are at first: one, but in tests.
+    pub thrift: usize,
     /// Most turns that one unit may make in all loops of a launch. Mesa's software Vulkan ends loops after 65,535, and says
     /// nothing.
     pub turns: usize,
@@ -125,9 +127,9 @@ impl Layout {
         let of_depth = |depth: u32| 1usize.checked_shl(depth).filter(|_| depth < 40).unwrap_or(1 << 40);
         let leaves = (samples / min_leaf).max(1).min(of_depth(max_depth));
         // Seldom has a tree more nodes than samples; where it has, the lists are made longer.
-        let nodes = (2 * leaves).min(samples.max(1024).saturating_mul(slack));
+        let nodes = (2 * leaves).min((samples.max(1024) / room.thrift).saturating_mul(slack));
         let open = (samples / least_open).max(1).min(of_depth(max_depth.saturating_sub(1)));
-        let small_nodes = of_depth(max_depth).min((samples / 16 + 64).saturating_mul(slack));
+        let small_nodes = of_depth(max_depth).min(((samples / 16 + 64) / room.thrift).max(1).saturating_mul(slack));
         let each = slots * width;
         let open = trees * open;
         // A tile's rows are gone through once for each of its node's features.

@@ -42,9 +42,11 @@ fn rooms(rows: usize) -> Vec<fn(Room) -> Room> {
     let mut rooms: Vec<fn(Room) -> Room> = vec![
         |room| room,
         // Every node by way of histograms, in many parts, a tree at a time.
-        |room| Room { small: false, sums: 4096, rows: 1, ..room },
+        |room| Room { small: false, sums: 4096, rows: 1, thrift: 64, ..room },
         // Several pages of rows.
         |room| Room { buffer: 80_000, ..room },
+        // Lists that turn out too short.
+        |room| Room { thrift: 64, ..room },
     ];
     if rows <= 64 {
         // The kernel of small nodes alone; of few rows, as software Vulkan gives up on long loops.
@@ -190,7 +192,7 @@ fn pages_that_come_and_go() {
     }
 }
 
-/// A tree that loses one row at each step has more nodes than lists are made for at first.
+/// A tree that loses one row at each step: many levels, and lists that are too short several times.
 #[test]
 fn a_tree_of_single_steps() {
     let x = Array2::from_shape_fn((150, 1).f(), |(row, _)| row as f32);
@@ -199,8 +201,11 @@ fn a_tree_of_single_steps() {
     for gpu in gpus() {
         for draws in [None, Some(150)] {
             let forest = Forest { draws, max_depth: 1000, ..plain(&records, 2) };
-            let found = grow_with(&gpu, &forest, |room| Room { small: false, ..room });
-            assert!(found == grow(&forest, &go_on).unwrap(), "{gpu:?}");
+            let expected = grow(&forest, &go_on).unwrap();
+            for small in [false, true] {
+                let found = grow_with(&gpu, &forest, |room| Room { small, thrift: 64, ..room });
+                assert!(found == expected, "{gpu:?}");
+            }
         }
     }
 }
