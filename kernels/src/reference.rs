@@ -215,39 +215,78 @@ pub fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+/// Weights of the classes, where they have some.
+const CLASS_WEIGHTS: [u32; 4] = [1, 7, 2, 5];
+
+fn by_class(drawn: &[u64]) -> Vec<u32> {
+    CLASS_WEIGHTS[..drawn.len()].to_vec()
+}
+
+/// What a case learns from.
+pub struct Given {
+    pub records: Records,
+    row_weights: Vec<u32>,
+    /// The class of each row.
+    classes: Vec<u32>,
+}
+
+impl Case {
+    pub fn given(&self) -> Given {
+        let (x, kinds, classes) = data(self.rows, self.classes, self.noise, self.seed);
+        let records = Records::bin(x.view(), &kinds, &classes, self.max_bins, self.seed);
+        Given { records, row_weights: (0..self.rows as u32).map(|row| mix(row) % 5).collect(), classes }
+    }
+
+    pub fn forest<'a>(&self, given: &'a Given) -> Forest<'a> {
+        Forest {
+            trees: 3,
+            seed: self.seed,
+            criterion: if self.entropy { Criterion::Entropy } else { Criterion::Gini },
+            max_depth: self.max_depth,
+            min_leaf: self.min_leaf,
+            min_decrease: (self.min_decrease * 2f64.powi(32)) as u64,
+            max_features: self.max_features,
+            draws: self.bootstrap.then_some(self.rows as u64),
+            weighing: match self.weighing {
+                0 => Weighing::Even,
+                1 => Weighing::Classes(&by_class),
+                _ => Weighing::Rows(&given.row_weights),
+            },
+            ..plain(&given.records, self.classes)
+        }
+    }
+}
+
+/// A forest of few trees without limits.
+pub fn plain(records: &Records, classes: usize) -> Forest<'_> {
+    Forest {
+        records,
+        classes,
+        trees: 2,
+        seed: 3,
+        criterion: Criterion::Gini,
+        max_depth: 30,
+        min_split: 2,
+        min_leaf: 1,
+        min_decrease: 0,
+        max_features: records.bins().len() as u32,
+        max_leaves: None,
+        draws: Some(records.rows() as u64),
+        weighing: Weighing::Even,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn the_fast_forest_is_the_plain_one(case in cases()) {
-        let (x, kinds, y) = data(case.rows, case.classes, case.noise, case.seed);
-        let records = Records::bin(x.view(), &kinds, &y, case.max_bins, case.seed);
-        let row_weights: Vec<u32> = (0..case.rows as u32).map(|row| mix(row) % 5).collect();
-        let class_weight = |class: usize| [1, 7, 2, 5][class];
-        let by_class = move |drawn: &[u64]| (0..drawn.len()).map(class_weight).collect();
-        let forest = Forest {
-            records: &records,
-            classes: case.classes,
-            trees: 2,
-            seed: case.seed,
-            criterion: if case.entropy { Criterion::Entropy } else { Criterion::Gini },
-            max_depth: case.max_depth,
-            min_split: 2,
-            min_leaf: case.min_leaf,
-            min_decrease: (case.min_decrease * 2f64.powi(32)) as u64,
-            max_features: case.max_features,
-            max_leaves: None,
-            draws: case.bootstrap.then_some(case.rows as u64),
-            weighing: match case.weighing {
-                0 => Weighing::Even,
-                1 => Weighing::Classes(&by_class),
-                _ => Weighing::Rows(&row_weights),
-            },
-        };
+        let given = case.given();
+        let forest = Forest { trees: 2, ..case.forest(&given) };
         let weight_of = |row: usize| match case.weighing {
             0 => 1,
-            1 => class_weight(y[row] as usize).into(),
-            _ => row_weights[row].into(),
+            1 => CLASS_WEIGHTS[given.classes[row] as usize].into(),
+            _ => given.row_weights[row].into(),
         };
         let grown = grow(&forest, &|_, _, _| std::ops::ControlFlow::Continue(())).unwrap();
         for (number, tree) in grown.iter().enumerate() {
@@ -264,21 +303,7 @@ proptest! {
 fn threads_do_not_matter() {
     let (x, kinds, y) = data(150_000, 2, 30, 1);
     let records = Records::bin(x.view(), &kinds, &y, 255, 1);
-    let forest = Forest {
-        records: &records,
-        classes: 2,
-        trees: 3,
-        seed: 1,
-        criterion: Criterion::Gini,
-        max_depth: 8,
-        min_split: 2,
-        min_leaf: 1,
-        min_decrease: 0,
-        max_features: 3,
-        max_leaves: None,
-        draws: Some(150_000),
-        weighing: Weighing::Even,
-    };
+    let forest = Forest { trees: 3, max_depth: 8, max_features: 3, ..plain(&records, 2) };
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| grow(&forest, &|_, _, _| std::ops::ControlFlow::Continue(())).unwrap())

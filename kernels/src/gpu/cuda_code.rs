@@ -23,7 +23,7 @@ use crate::gpu::{
 use crate::grow::{Forest, Weighing};
 use crate::impurity::Criterion;
 use crate::records::Records;
-use crate::reference::data;
+use crate::reference::{data, plain};
 use crate::traverse::{Step, Steps};
 use crate::tree::Tree;
 
@@ -43,19 +43,12 @@ fn grow_forests(gpu: &Gpu) {
             for criterion in [Criterion::Gini, Criterion::Entropy] {
                 for weighing in [Weighing::Even, Weighing::Classes(&by_class), Weighing::Rows(&weights)] {
                     let forest = Forest {
-                        records: &records,
-                        classes,
-                        trees: 2,
-                        seed: 1,
                         criterion,
                         max_depth: 4,
-                        min_split: 2,
-                        min_leaf: 1,
-                        min_decrease: 0,
                         max_features: 2,
-                        max_leaves: None,
                         draws,
                         weighing,
+                        ..plain(&records, classes)
                     };
                     grow_both_ways(gpu, &forest);
                 }

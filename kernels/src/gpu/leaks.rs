@@ -6,10 +6,9 @@ use ndarray::Array2;
 
 use super::tests::gpus;
 use super::{grow_on, sum_leaves_on};
-use crate::grow::{Forest, Weighing};
-use crate::impurity::Criterion;
+use crate::grow::Forest;
 use crate::records::Records;
-use crate::reference::data;
+use crate::reference::{data, plain};
 use crate::traverse::{Step, Steps};
 
 const FITS: usize = 50;
@@ -29,21 +28,7 @@ fn resident() -> u64 {
 fn fifty_fits_leave_nothing_behind() {
     let (x, kinds, y) = data(2000, 3, 20, 5);
     let records = Records::bin(x.view(), &kinds, &y, 255, 5);
-    let forest = Forest {
-        records: &records,
-        classes: 3,
-        trees: 3,
-        seed: 1,
-        criterion: Criterion::Gini,
-        max_depth: 8,
-        min_split: 2,
-        min_leaf: 1,
-        min_decrease: 0,
-        max_features: 2,
-        max_leaves: None,
-        draws: Some(2000),
-        weighing: Weighing::Even,
-    };
+    let forest = Forest { trees: 3, max_depth: 8, max_features: 2, ..plain(&records, 3) };
     let leaf = Step { threshold: 0.0, left: 0, feature: 0, value: 0 };
     let cells = Array2::zeros((2000, 1));
     for gpu in gpus() {

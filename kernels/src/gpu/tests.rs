@@ -14,7 +14,7 @@ use crate::grow::{Forest, Weighing, grow};
 use crate::impurity::Criterion;
 use crate::permutation::mix;
 use crate::records::Records;
-use crate::reference::{Case, cases, data};
+use crate::reference::{Case, cases, plain};
 use crate::tree::Tree;
 
 /// All GPUs, software ones too. `TRAINER_REQUIRE=wgpu`: at least one of that kind.
@@ -56,29 +56,8 @@ fn rooms(rows: usize) -> Vec<fn(Room) -> Room> {
 }
 
 fn assert_same(case: &Case, max_leaves: Option<u32>, gpus: &[Gpu]) {
-    let (x, kinds, y) = data(case.rows, case.classes, case.noise, case.seed);
-    let records = Records::bin(x.view(), &kinds, &y, case.max_bins, case.seed);
-    let row_weights: Vec<u32> = (0..case.rows as u32).map(|row| mix(row) % 5).collect();
-    let by_class = move |drawn: &[u64]| (0..drawn.len()).map(|class| [1, 7, 2, 5][class]).collect();
-    let forest = Forest {
-        records: &records,
-        classes: case.classes,
-        trees: 3,
-        seed: case.seed,
-        criterion: if case.entropy { Criterion::Entropy } else { Criterion::Gini },
-        max_depth: case.max_depth,
-        min_split: 2,
-        min_leaf: case.min_leaf,
-        min_decrease: (case.min_decrease * 2f64.powi(32)) as u64,
-        max_features: case.max_features,
-        max_leaves,
-        draws: case.bootstrap.then_some(case.rows as u64),
-        weighing: match case.weighing {
-            0 => Weighing::Even,
-            1 => Weighing::Classes(&by_class),
-            _ => Weighing::Rows(&row_weights),
-        },
-    };
+    let given = case.given();
+    let forest = Forest { max_leaves, ..case.forest(&given) };
     let expected = grow(&forest, &go_on).unwrap();
     for (gpu, (way, room)) in
         gpus.iter().flat_map(|gpu| rooms(case.rows).into_iter().enumerate().map(move |room| (gpu, room)))
@@ -103,25 +82,6 @@ fn a_forest_is_the_hosts() {
 
 fn go_on(_: u32, _: &Tree, _: &Drawn<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
-}
-
-/// A forest of few trees without limits.
-fn plain<'a>(records: &'a Records, classes: usize) -> Forest<'a> {
-    Forest {
-        records,
-        classes,
-        trees: 2,
-        seed: 3,
-        criterion: Criterion::Gini,
-        max_depth: 30,
-        min_split: 2,
-        min_leaf: 1,
-        min_decrease: 0,
-        max_features: records.bins().len() as u32,
-        max_leaves: None,
-        draws: Some(records.rows() as u64),
-        weighing: Weighing::Even,
-    }
 }
 
 /// Rows x features of small numbers, and their classes.
