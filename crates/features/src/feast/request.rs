@@ -176,7 +176,7 @@ mod tests {
         assert!(wrong(&["v:b", "w:b"]).starts_with("`b` is a feature of view `v` and of view `w`"));
         assert_eq!(wrong(&["b"]), "expected view:feature, found `b`");
         assert_eq!(wrong(&["v:a", "v:a"]), "`v:a` is asked for twice");
-        assert!(wrong(&["x:a"]).ends_with("the views are `v`, `w`"));
+        assert!(wrong(&["unlike:a"]).ends_with("the views are `v`, `w`"));
         assert!(wrong(&["v:aa"]).starts_with("expected a feature of view `v`, found none named `aa`"));
     }
 
