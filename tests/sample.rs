@@ -1,4 +1,4 @@
-//! `trainer sample churn` and the files of it under `datasets/`.
+//! `trainer sample` and its files under `datasets/`.
 
 use std::path::Path;
 
@@ -6,7 +6,11 @@ use sha2::{Digest, Sha256};
 use trainer_testkit::{Program, repository, scratch};
 
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
-const FILES: [&str; 2] = ["train.parquet", "test.parquet"];
+const FILES: [(&str, &[&str]); 3] = [
+    ("churn", &["train.parquet", "test.parquet"]),
+    ("events", &["user_events_20251119.csv"]),
+    ("shop", &["customers.csv", "orders.csv"]),
+];
 
 fn sha256(path: &Path) -> String {
     let digest = Sha256::digest(std::fs::read(path).unwrap());
@@ -14,21 +18,24 @@ fn sha256(path: &Path) -> String {
 }
 
 #[test]
-fn the_committed_churn_files_are_what_the_command_writes() {
+fn the_committed_files_are_what_the_command_writes() {
     let folder = scratch();
-    let out = folder.path().join("new/churn");
-    Program::new(TRAINER).args(["sample", "churn", "--out"]).args([&out]).expect(0);
     let page = std::fs::read_to_string(repository().join("datasets/README.md")).unwrap();
-    for file in FILES {
-        let made = sha256(&out.join(file));
-        assert_eq!(made, sha256(&repository().join("datasets/churn").join(file)), "{file}");
-        assert!(page.contains(&made), "datasets/README.md does not hold the sha256 of {file}: {made}");
+    for (name, files) in FILES {
+        let out = folder.path().join("new").join(name);
+        Program::new(TRAINER).args(["sample", name, "--out"]).args([&out]).expect(0);
+        for file in files {
+            let made = sha256(&out.join(file));
+            assert!(page.contains(&made), "datasets/README.md does not hold the sha256 of {name}/{file}: {made}");
+            assert_eq!(made, sha256(&repository().join("datasets").join(name).join(file)), "{name}/{file}");
+        }
     }
 }
 
 #[test]
-fn the_churn_files_are_small() {
-    let bytes = FILES.map(|file| repository().join("datasets/churn").join(file).metadata().unwrap().len());
+fn the_files_are_small() {
+    let paths = FILES.iter().flat_map(|(name, files)| files.iter().map(move |file| format!("datasets/{name}/{file}")));
+    let bytes: Vec<u64> = paths.map(|path| repository().join(path).metadata().unwrap().len()).collect();
     assert!(bytes.iter().sum::<u64>() < 1 << 20, "{bytes:?}");
 }
 

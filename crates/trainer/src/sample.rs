@@ -1,28 +1,70 @@
 //! Sample data, made up by rule: the same bytes on every machine.
 
 pub mod churn;
+mod draw;
+mod events;
+mod shop;
 
 use trainer_data::{Column, DataError, Table};
 
 use churn::Customer;
 
 /// The samples that there are.
-pub const NAMES: [&str; 1] = ["churn"];
+pub const NAMES: [&str; 3] = ["churn", "events", "shop"];
+
+/// What a file of a sample holds.
+#[derive(Debug)]
+pub enum Content {
+    /// Rows of a Parquet file.
+    Table(Table),
+    /// The bytes of a text file.
+    Text(String),
+}
+
+impl Content {
+    /// How many rows there are, broken ones included; a header is none.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Table(table) => table.rows(),
+            Self::Text(text) => text.lines().count() - 1,
+        }
+    }
+}
+
+/// The files of a sample, by name, in the order in which they are written.
+pub type Files = Vec<(&'static str, Content)>;
 
 /// Rows of the churn sample's two files.
 const CHURN_TRAIN_ROWS: u64 = 10_000;
 const CHURN_TEST_ROWS: u64 = 2_000;
+/// Lines of the event log.
+const EVENTS: u64 = 2_000;
+/// Lines of the shop's two exports.
+const CUSTOMERS: u64 = 300;
+const ORDERS: u64 = 1_200;
 
 /// The files of a sample, by name, in the order in which they are written; `None` when there is no such sample.
 ///
 /// # Errors
 /// None that a sample's rows can cause: those of [`Table::from_columns`].
-pub fn files(name: &str) -> Option<Result<Vec<(&'static str, Table)>, DataError>> {
-    (name == "churn").then(churn_files)
+pub fn files(name: &str) -> Option<Result<Files, DataError>> {
+    match name {
+        "churn" => Some(churn_files()),
+        "events" => {
+            let log = Content::Text(events::log("2025-11-19", EVENTS));
+            Some(Ok(vec![("user_events_20251119.csv", log)]))
+        }
+        "shop" => {
+            let customers = Content::Text(shop::customers(CUSTOMERS));
+            let orders = Content::Text(shop::orders(ORDERS, CUSTOMERS));
+            Some(Ok(vec![("customers.csv", customers), ("orders.csv", orders)]))
+        }
+        _ => None,
+    }
 }
 
-fn churn_files() -> Result<Vec<(&'static str, Table)>, DataError> {
-    let part = |skip, count| churn_table(&churn::customers(skip, count).collect::<Vec<_>>());
+fn churn_files() -> Result<Files, DataError> {
+    let part = |skip, count| churn_table(&churn::customers(skip, count).collect::<Vec<_>>()).map(Content::Table);
     Ok(vec![("train.parquet", part(0, CHURN_TRAIN_ROWS)?), ("test.parquet", part(CHURN_TRAIN_ROWS, CHURN_TEST_ROWS)?)])
 }
 
@@ -55,11 +97,12 @@ mod tests {
     #[test]
     fn the_churn_sample_has_the_columns_of_the_example_config() {
         let files = files("churn").unwrap().unwrap();
-        let shapes: Vec<(&str, usize)> = files.iter().map(|(name, table)| (*name, table.rows())).collect();
+        let shapes: Vec<(&str, usize)> = files.iter().map(|(name, content)| (*name, content.rows())).collect();
         assert_eq!(shapes, [("train.parquet", 10_000), ("test.parquet", 2_000)]);
+        let Content::Table(train) = &files[0].1 else { panic!("a table") };
         for name in ["user_id", "event_timestamp", "total_purchases", "avg_purchase_amount", "tenure_months", "target"]
         {
-            assert_eq!(files[0].1.column(name).unwrap().null_count(), 0, "{name}");
+            assert_eq!(train.column(name).unwrap().null_count(), 0, "{name}");
         }
     }
 

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::{Common, Form, FormArgs};
 use crate::exit::{Exit, Failure};
-use crate::sample;
+use crate::sample::{self, Content};
 
 /// Arguments of `trainer sample`.
 #[derive(Debug, Clone, Args)]
 pub struct SampleArgs {
-    /// Name of the sample: churn
+    /// Name of the sample: churn, events or shop
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Folder to write to; made when it is not there
@@ -45,11 +45,14 @@ pub fn run(args: &SampleArgs, _common: &Common) -> anyhow::Result<Exit> {
     };
     fs_err::create_dir_all(&args.out)?;
     let mut written = Vec::new();
-    for (file, table) in files.context("a sample's rows make a table")? {
+    for (file, content) in files.context("a sample's rows make a table")? {
         let path = args.out.join(file);
-        trainer_data::write_parquet(&table, &path)?;
+        match &content {
+            Content::Table(table) => trainer_data::write_parquet(table, &path)?,
+            Content::Text(text) => fs_err::write(&path, text)?,
+        }
         let bytes = fs_err::metadata(&path)?.len();
-        written.push(Written { path, rows: table.rows(), bytes });
+        written.push(Written { path, rows: content.rows(), bytes });
     }
     print(&written, args.form.form)?;
     Ok(Exit::Done)

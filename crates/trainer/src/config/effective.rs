@@ -8,7 +8,7 @@ use super::load::Loaded;
 use super::source::blot;
 use super::tree::{Layer, Node, Value};
 
-impl Loaded {
+impl<C> Loaded<C> {
     /// As YAML, each value with a comment that says where it came from.
     pub fn to_yaml(&self) -> String {
         let mut lines = Vec::new();

@@ -6,9 +6,6 @@ use super::source::{Sources, Span};
 use super::tree::{Entry, Layer, Node, Text, Value};
 use super::yaml;
 
-/// Variables with this start are laid over the config: `TRAINER__TRAINING__CV_FOLDS=0` sets `training.cv_folds`.
-pub const PREFIX: &str = "TRAINER__";
-
 /// Variables of the official MLflow client that mean a value of the config; `TRAINER__` wins over them.
 const MLFLOW: [(&str, [&str; 2]); 5] = [
     ("MLFLOW_TRACKING_URI", ["training", "tracking_uri"]),
@@ -93,13 +90,20 @@ pub fn target(name: &str, targets: Option<&Node>, sources: &mut Sources, problem
 pub fn set(argument: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
     let source = sources.add("--set", argument);
     let form = "KEY=VALUE, such as training.cv_folds=0";
-    assignment(source, sources, ".", &Layer::Set, form, problems)
+    assignment(source, 0, sources, ".", &Layer::Set, form, problems)
 }
 
-/// A variable `TRAINER__A__B=value` as a tree; the value is read as YAML.
-pub fn variable(name: &str, value: &str, sources: &mut Sources, problems: &mut Vec<Problem>) -> Option<Node> {
+/// A variable `TRAINER__A__B=value` as a tree, where `prefix` is `TRAINER__`; the value is read as YAML.
+pub fn variable(
+    prefix: &str,
+    name: &str,
+    value: &str,
+    sources: &mut Sources,
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
     let source = sources.add(ENVIRONMENT, format!("{name}={value}"));
-    assignment(source, sources, "__", &Layer::Environment, "TRAINER__SECTION__KEY=VALUE", problems)
+    let form = format!("{prefix}SECTION__KEY=VALUE");
+    assignment(source, prefix.len(), sources, "__", &Layer::Environment, &form, problems)
 }
 
 /// A variable of the official MLflow client as a tree; its value is text, not YAML, and an empty one is none.
@@ -124,6 +128,7 @@ pub fn mlflow_variable(name: &str, value: &str, sources: &mut Sources) -> Option
 
 fn assignment(
     source: u32,
+    start: usize,
     sources: &Sources,
     dot: &str,
     layer: &Layer,
@@ -132,7 +137,6 @@ fn assignment(
 ) -> Option<Node> {
     let text = sources.text(source);
     let environment = *layer == Layer::Environment;
-    let start = if environment { PREFIX.len() } else { 0 };
     let equals = text.find('=');
     let keys = equals.map(|equals| segments(text, start, equals, dot)).unwrap_or_default();
     if keys.is_empty() || keys.iter().any(|(key, _)| key.is_empty()) {
@@ -242,10 +246,10 @@ mod tests {
     #[test]
     fn a_variable_names_its_key_in_capitals() {
         let (mut sources, mut problems) = (Sources::default(), Vec::new());
-        let node = variable("TRAINER__TRAINING__CV_FOLDS", "7", &mut sources, &mut problems).unwrap();
+        let node = variable("TRAINER__", "TRAINER__TRAINING__CV_FOLDS", "7", &mut sources, &mut problems).unwrap();
         assert_eq!(node.to_json(), json!({"training": {"cv_folds": 7}}));
-        assert!(variable("TRAINER__", "7", &mut sources, &mut problems).is_none());
-        assert!(variable("TRAINER__A____B", "7", &mut sources, &mut problems).is_none());
+        assert!(variable("TRAINER__", "TRAINER__", "7", &mut sources, &mut problems).is_none());
+        assert!(variable("TRAINER__", "TRAINER__A____B", "7", &mut sources, &mut problems).is_none());
         assert_eq!(problems.len(), 2);
     }
 }

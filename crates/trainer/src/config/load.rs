@@ -4,12 +4,11 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use trainer_features::expectation::AnyExpectation;
-
 use super::default::fill;
+use super::document::Document;
 use super::inspect::inspect;
 use super::problem::{Code, Problem};
-use super::rule::{self, Rules};
+use super::rule::Rules;
 use super::schema::{Schema, join};
 use super::source::{Sources, Span};
 use super::tree::{Layer, Node, Value};
@@ -47,9 +46,9 @@ impl Overlay {
 
 /// A config that is right, with where each value came from.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<C = Config> {
     /// The typed config.
-    pub config: Config,
+    pub config: C,
     /// All values in use, defaults too, as written: variables not replaced and passwords blotted out. For lock files.
     pub effective: Json,
     /// What the user should know and that stops nothing: lower case, one sentence each.
@@ -59,7 +58,7 @@ pub struct Loaded {
     pub(super) targets: Vec<String>,
 }
 
-impl Loaded {
+impl<C> Loaded<C> {
     /// Names under `targets:`.
     pub fn targets(&self) -> &[String] {
         &self.targets
@@ -101,7 +100,7 @@ fn collect<'n>(node: &'n Node, path: String, leaves: &mut Vec<(String, &'n Node)
 ///
 /// # Errors
 /// The file cannot be read or is not UTF-8, and everything that [`load`] finds.
-pub fn load_file(path: &Path, overlay: &Overlay) -> Result<Loaded, Vec<Problem>> {
+pub fn load_file<C: Document>(path: &Path, overlay: &Overlay) -> Result<Loaded<C>, Vec<Problem>> {
     let name = path.display().to_string();
     let unreadable = |message: String| vec![Problem::new(Code::Unreadable, message)];
     let size = fs_err::metadata(path).map_err(|error| unreadable(format!("cannot read the config: {error}")))?.len();
@@ -110,7 +109,7 @@ pub fn load_file(path: &Path, overlay: &Overlay) -> Result<Loaded, Vec<Problem>>
     }
     let bytes = fs_err::read(path).map_err(|error| unreadable(format!("cannot read the config: {error}")))?;
     match String::from_utf8(bytes) {
-        Ok(text) => load(&name, &text, overlay),
+        Ok(text) => load_as(&name, &text, overlay),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
             let byte = error.as_bytes()[at];
@@ -123,13 +122,21 @@ pub fn load_file(path: &Path, overlay: &Overlay) -> Result<Loaded, Vec<Problem>>
     }
 }
 
-/// Reads, lays over, checks and decodes a config. `name` is what messages call the file.
+/// Reads, lays over, checks and decodes a training config. `name` is what messages call the file.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file.
 pub fn load(name: &str, text: &str, overlay: &Overlay) -> Result<Loaded, Vec<Problem>> {
+    load_as(name, text, overlay)
+}
+
+/// [`load`], for any kind of config.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_as<C: Document>(name: &str, text: &str, overlay: &Overlay) -> Result<Loaded<C>, Vec<Problem>> {
     let mut loading = Loading::default();
-    let loaded = loading.run(name, text, overlay);
+    let loaded = loading.run::<C>(name, text, overlay);
     let mut problems = loading.problems;
     // The file from top to bottom, then what is laid over it.
     problems.sort_by_key(|problem| {
@@ -157,15 +164,6 @@ fn leave_out(tree: &mut Node, path: &str) {
     }
 }
 
-/// What a config cannot do without.
-fn harmless() -> Json {
-    serde_json::json!({
-        "project": { "name": "?" },
-        "data": { "source": "?", "train_path": "?" },
-        "model": { "type": trainer_models::AnyLearner::NAMES[0], "params": {} },
-    })
-}
-
 /// Fills what is missing.
 fn stand_in(json: &mut Json, other: &Json) {
     let (Json::Object(map), Json::Object(other)) = (json, other) else { return };
@@ -186,29 +184,25 @@ struct Loading {
 }
 
 impl Loading {
-    fn run(&mut self, name: &str, text: &str, overlay: &Overlay) -> Option<Loaded> {
-        let schema = Schema::of_config();
+    fn run<C: Document>(&mut self, name: &str, text: &str, overlay: &Overlay) -> Option<Loaded<C>> {
+        let schema = Schema::of::<C>();
         let mut base = self.read(name, text)?;
         let targets = base.remove("targets").map(|entry| entry.node);
         let names = self.target_names(targets.as_ref());
         let mut tree = base.clone();
-        self.lay_all(&mut tree, targets.as_ref(), overlay);
-        plain_names(&mut tree);
-        let lookup = |name: &str| {
-            let found = overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-            found.or_else(|| overlay.keep_unset.then(|| format!("${{{name}}}")))
-        };
-        variable::resolve(&mut tree, &lookup, &self.sources, "", &mut self.problems);
+        self.lay_all::<C>(&mut tree, targets.as_ref(), overlay);
+        C::plain_names(&mut tree);
+        self.resolve(&mut tree, overlay);
         self.problems.extend(inspect(&schema, &self.sources, &tree, false));
-        self.other_targets(&schema, &base, targets.as_ref(), overlay);
+        self.other_targets::<C>(&schema, &base, targets.as_ref(), overlay);
         if !self.problems.is_empty() {
-            self.rules_of_the_rest(&schema, tree);
+            self.rules_of_the_rest::<C>(&schema, tree);
             return None;
         }
         fill(&schema, &mut tree, schema.root());
         tree.remove("targets");
-        let config = self.decode(&tree)?;
-        let Rules { conflicts, notes } = rule::check(&config);
+        let config: C = self.decode(&tree)?;
+        let Rules { conflicts, notes } = config.rules();
         for (path, problem) in conflicts {
             self.at_path(&tree, &path, problem);
         }
@@ -219,15 +213,15 @@ impl Loading {
 
     /// Rules between values hold for what is right as well, and are told together with what is wrong: a value with a
     /// problem is left out, and its default, or something that does no harm, stands in.
-    fn rules_of_the_rest(&mut self, schema: &Schema, mut tree: Node) {
+    fn rules_of_the_rest<C: Document>(&mut self, schema: &Schema, mut tree: Node) {
         let wrong: Vec<String> = self.problems.iter().map(|problem| problem.path.clone()).collect();
         wrong.iter().for_each(|path| leave_out(&mut tree, path));
         fill(schema, &mut tree, schema.root());
         tree.remove("targets");
         let mut json = tree.to_json();
-        stand_in(&mut json, &harmless());
-        let Ok(config) = serde_json::from_value::<Config>(json) else { return };
-        for (path, problem) in rule::check(&config).conflicts {
+        stand_in(&mut json, &C::harmless());
+        let Ok(config) = serde_json::from_value::<C>(json) else { return };
+        for (path, problem) in config.rules().conflicts {
             let written = |path: &str| tree.at(path.split('.')).is_some_and(|node| node.layer != Layer::Default);
             if path.split('|').any(written) {
                 self.at_path(&tree, &path, problem);
@@ -257,17 +251,17 @@ impl Loading {
         entries.iter().map(|entry| entry.key.clone()).collect()
     }
 
-    fn lay_all(&mut self, tree: &mut Node, targets: Option<&Node>, overlay: &Overlay) {
+    fn lay_all<C: Document>(&mut self, tree: &mut Node, targets: Option<&Node>, overlay: &Overlay) {
         let mut layers = Vec::new();
         if let Some(name) = &overlay.target {
             layers.extend(layer::target(name, targets, &mut self.sources, &mut self.problems));
         }
         let variables = if overlay.replace_only { &[] } else { overlay.environment.as_slice() };
-        for (name, value) in variables {
+        for (name, value) in variables.iter().filter(|_| C::MLFLOW_VARIABLES) {
             layers.extend(layer::mlflow_variable(name, value, &mut self.sources));
         }
-        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(layer::PREFIX)) {
-            layers.extend(layer::variable(name, value, &mut self.sources, &mut self.problems));
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(C::PREFIX)) {
+            layers.extend(layer::variable(C::PREFIX, name, value, &mut self.sources, &mut self.problems));
         }
         for argument in &overlay.set {
             layers.extend(layer::set(argument, &mut self.sources, &mut self.problems));
@@ -282,7 +276,7 @@ impl Loading {
     }
 
     /// A mistake in `prod` is found before the day on which `prod` is chosen; its variables need not be set until then.
-    fn other_targets(&mut self, schema: &Schema, base: &Node, targets: Option<&Node>, overlay: &Overlay) {
+    fn other_targets<C: Document>(&mut self, schema: &Schema, base: &Node, targets: Option<&Node>, overlay: &Overlay) {
         let entries = targets.and_then(Node::entries).unwrap_or_default();
         for entry in entries.iter().filter(|entry| Some(&entry.key) != overlay.target.as_ref()) {
             let mut tree = base.clone();
@@ -291,7 +285,7 @@ impl Loading {
             let mut found = Vec::new();
             if upper.entries().is_some() {
                 layer::lay(&mut tree, upper, &self.sources, "", &mut found);
-                plain_names(&mut tree);
+                C::plain_names(&mut tree);
                 found.extend(inspect(schema, &self.sources, &tree, true));
             }
             found.retain(|problem| !self.problems.contains(problem));
@@ -299,8 +293,33 @@ impl Loading {
         }
     }
 
-    fn decode(&mut self, tree: &Node) -> Option<Config> {
-        match serde_path_to_error::deserialize::<_, Config>(tree.to_json()) {
+    /// `${NAME}`: first what the file's own `vars` say, where a kind of config has them, then the environment.
+    fn resolve(&mut self, tree: &mut Node, overlay: &Overlay) {
+        let outside = |name: &str| {
+            let found = overlay.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            found.or_else(|| overlay.keep_unset.then(|| format!("${{{name}}}")))
+        };
+        let mut own = Vec::new();
+        if let Some(vars) = tree.at_mut(["vars"]) {
+            variable::resolve(vars, &outside, &self.sources, "vars", &mut self.problems);
+            let entries = vars.entries().unwrap_or_default();
+            own.extend(entries.iter().filter_map(|entry| Some((entry.key.clone(), plain_text(&entry.node)?))));
+        }
+        let lookup = |name: &str| {
+            let found = own.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            found.or_else(|| outside(name))
+        };
+        let entries = match &mut tree.value {
+            Value::Map(entries) => entries.as_mut_slice(),
+            _ => &mut [],
+        };
+        for entry in entries.iter_mut().filter(|entry| entry.key != "vars") {
+            variable::resolve(&mut entry.node, &lookup, &self.sources, &entry.key, &mut self.problems);
+        }
+    }
+
+    fn decode<C: Document>(&mut self, tree: &Node) -> Option<C> {
+        match serde_path_to_error::deserialize::<_, C>(tree.to_json()) {
             Ok(config) => Some(config),
             Err(error) => {
                 let path = error.path().to_string();
@@ -322,17 +341,14 @@ impl Loading {
     }
 }
 
-/// Expectations may carry the prefix that Great Expectations gives them; the schema knows them without.
-fn plain_names(tree: &mut Node) {
-    let Some(Value::List(items)) = tree.at_mut(["data", "expectations"]).map(|node| &mut node.value) else { return };
-    for item in items {
-        let Value::Map(entries) = &mut item.value else { continue };
-        for entry in entries {
-            let plain = entry.key.strip_prefix("expect_").filter(|name| AnyExpectation::NAMES.contains(name));
-            if let Some(plain) = plain {
-                entry.key = plain.to_owned();
-            }
-        }
+/// What a value is in a text that it is put into.
+fn plain_text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Text(text) => Some(text.value.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! its own keys, bounds and messages, and nothing changes here.
 
 mod default;
+mod document;
 mod effective;
 mod inspect;
 mod layer;
@@ -19,7 +20,8 @@ mod tree;
 mod variable;
 mod yaml;
 
-pub use load::{Loaded, Overlay, load, load_file};
+pub use document::Document;
+pub use load::{Loaded, Overlay, load, load_as, load_file};
 pub use problem::{Code, Problem};
 pub use render::{Paint, render};
 pub use schema::Schema;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::tree::{Node, Value};
-use super::{Config, nearest::nearest};
+use super::{Config, document::Document, nearest::nearest};
 
 /// The schema of a config file.
 #[derive(Debug)]
@@ -33,8 +33,13 @@ pub enum Pick<'s> {
 impl Schema {
     /// The schema of [`Config`], with `targets`.
     pub fn of_config() -> Self {
-        let mut root = schemars::schema_for!(Config).to_value();
-        root["title"] = "trainer config".into();
+        Self::of::<Config>()
+    }
+
+    /// The schema of a kind of config, with `targets`.
+    pub fn of<C: Document>() -> Self {
+        let mut root = schemars::schema_for!(C).to_value();
+        root["title"] = C::TITLE.into();
         root["properties"]["targets"] = json!({
             "type": "object",
             "description": "Named overrides: `--target NAME` lays one of them over the rest of the file.",

@@ -54,7 +54,7 @@ impl Config {
     }
 }
 
-fn auto() -> String {
+pub(super) fn auto() -> String {
     "auto".into()
 }
 

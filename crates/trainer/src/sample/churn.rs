@@ -3,6 +3,8 @@
 //! Every number comes from integer arithmetic on a counter-based generator, so that the files are the same bytes on
 //! every machine: no logarithm or exponential, whose last bit differs between platforms.
 
+use super::draw::Draw;
+
 /// One customer at the moment of the forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Customer {
@@ -37,7 +39,7 @@ pub fn customers(skip: u64, count: u64) -> impl Iterator<Item = Customer> {
 }
 
 fn customer(number: u64) -> Customer {
-    let mut draw = Draw { key: mix(number.wrapping_add(0x6368_7572_6e21)), step: 0 };
+    let mut draw = Draw::of(0x6368_7572_6e21, number);
     let tenure_months = 1 + draw.below(72).min(draw.below(96)) as i64;
     let per_month = 1 + draw.below(5) + draw.below(5);
     let total_purchases = 1 + (tenure_months * per_month as i64 + draw.below(40) as i64) / 6;
@@ -80,27 +82,6 @@ fn plan(avg_purchase_cents: i64, noise: i64) -> &'static str {
 /// A one-to-one walk over 0..899_981 (a prime), so that ids say nothing about the order of the rows.
 fn scattered(number: u64) -> i64 {
     (u128::from(number + 1) * 552_607 % 899_981) as i64
-}
-
-/// The numbers of one customer: `SplitMix64`'s finaliser over a counter (Steele, Lea and Flood, 2014).
-struct Draw {
-    key: u64,
-    step: u64,
-}
-
-impl Draw {
-    /// Uniform in `0 .. n`.
-    fn below(&mut self, n: u64) -> u64 {
-        self.step += 1;
-        let bits = mix(self.key.wrapping_add(self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        ((u128::from(bits) * u128::from(n)) >> 64) as u64
-    }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -1,0 +1,70 @@
+//! The kinds of config: what is the same for each is the loader, what differs is here.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use trainer_features::expectation::AnyExpectation;
+
+use super::rule::Rules;
+use super::tree::{Node, Value};
+use super::{Config, rule};
+
+/// A kind of config file.
+pub trait Document: Serialize + DeserializeOwned + JsonSchema {
+    /// The title of its schema.
+    const TITLE: &str;
+
+    /// Variables of the environment with this start are laid over the file.
+    const PREFIX: &str;
+
+    /// Whether the variables of the MLflow client are laid over it.
+    const MLFLOW_VARIABLES: bool;
+
+    /// Holds it against every rule between its values.
+    fn rules(&self) -> Rules;
+
+    /// Values that do no harm, for the keys that it cannot do without: so that rules can be held against what is right of
+    /// a file in which other things are wrong.
+    fn harmless() -> Json;
+
+    /// Brings names that may be written in several ways to the one that the schema knows.
+    fn plain_names(_tree: &mut Node) {}
+}
+
+impl Document for Config {
+    const TITLE: &str = "trainer config";
+    /// `TRAINER__TRAINING__CV_FOLDS=0` sets `training.cv_folds`.
+    const PREFIX: &str = "TRAINER__";
+    const MLFLOW_VARIABLES: bool = true;
+
+    fn rules(&self) -> Rules {
+        rule::check(self)
+    }
+
+    fn harmless() -> Json {
+        serde_json::json!({
+            "project": { "name": "?" },
+            "data": { "source": "?", "train_path": "?" },
+            "model": { "type": trainer_models::AnyLearner::NAMES[0], "params": {} },
+        })
+    }
+
+    fn plain_names(tree: &mut Node) {
+        plain_expectations(tree.at_mut(["data", "expectations"]));
+    }
+}
+
+/// Expectations may carry the prefix that Great Expectations gives them; the schema knows them without.
+pub fn plain_expectations(list: Option<&mut Node>) {
+    let Some(Value::List(items)) = list.map(|node| &mut node.value) else { return };
+    for item in items {
+        let Value::Map(entries) = &mut item.value else { continue };
+        for entry in entries {
+            let plain = entry.key.strip_prefix("expect_").filter(|name| AnyExpectation::NAMES.contains(name));
+            if let Some(plain) = plain {
+                entry.key = plain.to_owned();
+            }
+        }
+    }
+}
