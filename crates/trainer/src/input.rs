@@ -74,6 +74,24 @@ pub fn read_one(path: &str, config: &Config, text: Vec<String>) -> anyhow::Resul
     wait(async { Ok(trainer_data::read(path, &options).await?) })
 }
 
+/// Reads a file, a folder or a pattern, local or of a bucket, which may be at an endpoint of its own.
+///
+/// # Errors
+/// Those of [`trainer_data::read`].
+pub fn read_place(place: &str, options: &ReadOptions, s3_endpoint: Option<&str>) -> anyhow::Result<Input> {
+    let in_bucket = place.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    wait(async {
+        let (Some((bucket, path)), Some(endpoint)) = (in_bucket, s3_endpoint) else {
+            return Ok(trainer_data::read(place, options).await?);
+        };
+        let variables = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(key, _)| key != "AWS_ENDPOINT_URL_S3")
+            .chain([("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())]);
+        Ok(Source::open_in(&format!("s3://{bucket}/"), variables)?.read(path, options).await?)
+    })
+}
+
 fn read_options(config: &Config) -> ReadOptions {
     let data = &config.data;
     let (csv, skip) = (data.csv.clone(), data.ignore.clone());

@@ -130,6 +130,7 @@ mod tests {
             name: name.into(),
             keys: vec!["id".into()],
             features: features.iter().map(|it| (*it).to_owned()).collect(),
+            types: Default::default(),
             ttl: None,
             source: Source {
                 uri: "a.parquet".into(),
