@@ -4,6 +4,7 @@ use trainer_data::{Input, InputFile, Kind, ReadOptions, Source};
 
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::feature_store::Brought;
 
 /// The files of a run.
 pub struct Inputs {
@@ -11,17 +12,19 @@ pub struct Inputs {
     pub train: Input,
     /// Rows to judge on.
     pub test: Option<Input>,
+    /// What a feature store brought to both.
+    pub brought: Brought,
 }
 
 impl Inputs {
     /// Reads what the config names.
     ///
     /// # Errors
-    /// Those of [`Source::read`].
+    /// Those of [`Source::read`], and those of a feature store.
     pub fn read(config: &Config) -> anyhow::Result<Self> {
         let data = &config.data;
         let options = read_options(config);
-        wait(async {
+        let mut inputs = wait(async {
             let source = Source::open(&data.source)?;
             let train = source.read(&data.train_path, &options).await?;
             // What is text in one file is text in the other, though all its cells may look like numbers.
@@ -32,8 +35,13 @@ impl Inputs {
                 Some(path) => Some(source.read(path, &options).await?),
                 None => None,
             };
-            Ok(Self { train, test })
-        })
+            Ok(Self { train, test, brought: Brought::default() })
+        })?;
+        inputs.brought.join(config, "train", &mut inputs.train)?;
+        if let Some(test) = &mut inputs.test {
+            inputs.brought.join(config, "test", test)?;
+        }
+        Ok(inputs)
     }
 
     /// Whether test and training rows come from different files, whatever they are called.
@@ -58,7 +66,13 @@ impl Inputs {
     pub fn files(&self) -> Vec<(&'static str, &InputFile)> {
         let train = self.train.files.iter().map(|file| ("train", file));
         let test = self.test.iter().flat_map(|input| &input.files).map(|file| ("test", file));
-        train.chain(test).collect()
+        let features = self.brought.files.iter().map(|file| ("features", file));
+        train.chain(test).chain(features).collect()
+    }
+
+    /// The files that rows of an input, this one of the run's, and their features came from.
+    pub fn behind<'a>(&'a self, input: &'a Input) -> Vec<&'a InputFile> {
+        input.files.iter().chain(&self.brought.files).collect()
     }
 }
 

@@ -103,7 +103,7 @@ fn joined(old: &Column, new: &Column) -> Result<Column, FeatureError> {
 }
 
 /// All columns that a view reads.
-fn columns<'v>(view: &'v View) -> Vec<&'v str> {
+fn columns(view: &View) -> Vec<&str> {
     let all = view.keys.iter().chain(&view.features).map(|name| view.source.column(name));
     all.chain(times(view)).collect()
 }

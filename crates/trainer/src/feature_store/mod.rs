@@ -4,12 +4,14 @@
 //! `store.yaml` of our own with the same facts. What a view is and which row a label takes is `trainer_features`' matter;
 //! here are the files.
 
+mod brought;
 mod joining;
 mod labels;
 mod materialized;
 mod opened;
 mod rows;
 
+pub use brought::{Brought, PartView};
 pub use joining::{Asked, Joined, ViewTold, join};
 pub use labels::time_column;
 pub use materialized::{Materialized, materialize};
