@@ -126,6 +126,15 @@ impl Table {
         Ok(Self { origin: self.origin.clone(), ..Self::from_columns(columns)? })
     }
 
+    /// The same rows with more columns at the end.
+    ///
+    /// # Errors
+    /// As [`Table::from_columns`].
+    pub fn with_columns(&self, more: Vec<Column>) -> Result<Self, DataError> {
+        let columns = self.columns.iter().cloned().chain(more).collect();
+        Ok(Self { origin: self.origin.clone(), ..Self::from_columns(columns)? })
+    }
+
     /// The file of a row (from 0), and the row's number in it.
     pub fn place(&self, row: usize) -> Place {
         let mut row = match &self.origin.taken {

@@ -9,6 +9,7 @@ mod devices;
 mod doctor;
 mod evaluate;
 mod export;
+mod features;
 mod fit;
 mod predict;
 mod promote;
@@ -189,6 +190,9 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Judge a run's model on a file with known targets
     Evaluate(evaluate::EvaluateArgs),
+    /// Join and feed a feature store
+    #[command(subcommand)]
+    Features(features::Features),
     /// Write a run's model as others load it: ONNX, in an MLflow model directory
     Export(export::ExportArgs),
     /// Fit again what a lock file describes and compare the models
@@ -225,6 +229,7 @@ impl Command {
             Self::Fit(args) => fit::run(args, common),
             Self::Predict(args) => predict::run(args, common),
             Self::Evaluate(args) => evaluate::run(args, common),
+            Self::Features(what) => what.run(common),
             Self::Export(args) => export::run(args, common),
             Self::Reproduce(args) => reproduce::run(args, common),
             Self::Sync(args) => sync::run(args, common),

@@ -4,7 +4,7 @@ use trainer_quality::DecisionThreshold;
 use trainer_tracking::{Address, alias_problem, experiment_name_problem, registered_name_problem};
 
 use super::problem::{Code, Problem};
-use super::{Config, Training};
+use super::{Config, Features, Training};
 use crate::tracking::registered_name;
 
 /// What the rules say.
@@ -25,6 +25,7 @@ pub fn check(config: &Config) -> Rules {
     rules.folds(&config.training);
     rules.columns(config);
     rules.ids(config);
+    rules.store(&config.features);
     rules.paths(config);
     rules.held_out(config);
     rules.csv(config);
@@ -123,7 +124,9 @@ impl Rules {
         let ignored = data.ignore.iter().enumerate();
         roles.extend(ignored.map(|(at, name)| (name.as_str(), format!("data.ignore.{at}"), "ignored")));
         let features = config.features.features.iter().flatten().enumerate();
-        roles.extend(features.map(|(at, name)| (column(name), format!("features.features.{at}"), "a feature")));
+        roles.extend(
+            features.map(|(at, name)| (column(&config.features, name), format!("features.features.{at}"), "a feature")),
+        );
         for (at, (name, path, role)) in roles.iter().enumerate() {
             if let Some((_, _, other)) = roles[..at].iter().find(|(earlier, ..)| earlier == name) {
                 let message = if other == role {
@@ -142,6 +145,42 @@ impl Rules {
         for id in ids.filter(|id| *id == "prediction" || id.starts_with("probability_")) {
             let message = format!("an id cannot be called `{id}`: predictions have a column of that name");
             self.refuse("features.entity", Problem::new(Code::Conflict, message).expected("another name in the data"));
+        }
+    }
+
+    /// What a feature store needs, and what needs one.
+    fn store(&mut self, features: &Features) {
+        let conflict = |message: &str, expected: &str| Problem::new(Code::Conflict, message).expected(expected);
+        if features.store_path.is_none() {
+            if features.service.is_some() {
+                let problem =
+                    conflict("there is no store to have the service", "`features.store_path`, or no `service`");
+                self.refuse("features.service", problem);
+            }
+            for (key, given) in [("full_names", features.full_names), ("created_cutoff", features.created_cutoff)] {
+                if given {
+                    self.notes.push(format!("features.{key} is ignored: features.store_path is not given"));
+                }
+            }
+            return;
+        }
+        match (&features.features, &features.service) {
+            (None, None) => {
+                let expected = "`features.features` with view:feature, or `features.service`";
+                self.refuse("features.store_path", conflict("nothing is asked of the store", expected));
+            }
+            (Some(_), Some(_)) => {
+                let problem = conflict("features and a service are asked for", "one of both");
+                self.refuse("features.service", problem);
+            }
+            _ => {}
+        }
+        for (at, name) in features.features.iter().flatten().enumerate() {
+            let parts = name.split_once(':').filter(|(view, feature)| !view.is_empty() && !feature.is_empty());
+            if parts.is_none() {
+                let problem = Problem::new(Code::WrongForm, "not a feature of a store").expected("view:feature");
+                self.refuse(format!("features.features.{at}"), problem.found(format!("`{name}`")));
+            }
         }
     }
 
@@ -213,7 +252,7 @@ impl Rules {
     }
 }
 
-/// The column of `view:column`.
-fn column(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
+/// The column of `view:column`; with full names the views tell columns apart.
+fn column<'n>(features: &Features, name: &'n str) -> &'n str {
+    if features.full_names { name } else { name.rsplit(':').next().unwrap_or(name) }
 }
