@@ -13,32 +13,45 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize as DeserializeDerive, Serialize};
 use serde_json::{Map, Value};
-use trainer_data::{Column, Table};
 
 mod aggregate;
 mod bound;
 mod cell;
+mod check;
+mod checks;
 mod common_value;
+pub(crate) mod condition;
 mod distinct;
+mod exact_sum;
+mod fingerprint;
 mod group;
+mod header;
 mod interval;
 mod length;
 mod membership;
 mod null;
+mod number;
 mod order;
 mod pair;
 mod quantile;
-mod regex;
+pub(crate) mod regex;
+mod repeated;
 mod result;
-mod strftime;
+mod rows;
+pub(crate) mod strftime;
 mod suite;
 mod table;
 mod type_name;
 mod unique;
+mod values;
 mod z_score;
 
 pub use bound::Scalar;
-pub use result::{ExpectationResult, ResultFormat, Statistics, ValidationResult, validate};
+pub use check::Check;
+pub use checks::{Checks, Part};
+pub use header::{Header, MASK};
+pub use result::{ExpectationResult, ResultFormat, ResultOptions, Statistics, ValidationResult, validate};
+pub use rows::{Listing, UnexpectedRows};
 pub use suite::{Suite, SuitedExpectation};
 
 /// What a failure means for the run.
@@ -76,16 +89,16 @@ pub trait Expectation {
         Ok(())
     }
 
-    /// Judges a table.
+    /// How it is judged on tables with these columns.
     ///
     /// # Errors
     /// Why it cannot be judged: a column is not there, or its cells cannot be compared with the parameters. The expectation
     /// then fails, with this as the exception's message.
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String>;
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String>;
 }
 
 /// What an expectation found.
-pub enum Outcome<'t> {
+pub enum Outcome {
     /// Nothing but whether it holds.
     Plain(bool),
     /// Whether it holds, and what was observed.
@@ -96,40 +109,13 @@ pub enum Outcome<'t> {
         result: Map<String, Value>,
     },
     /// Rows that are not as expected.
-    Rows(UnexpectedRows<'t>),
+    Rows(UnexpectedRows),
 }
 
-impl Outcome<'_> {
+impl Outcome {
     fn observed(success: bool, value: impl Into<Value>) -> Self {
         let result = Map::from_iter([("observed_value".to_owned(), value.into())]);
         Self::Observed { success, result }
-    }
-}
-
-/// Rows that are not as expected.
-pub struct UnexpectedRows<'t> {
-    /// The rows, in order.
-    pub rows: Vec<u32>,
-    /// How many rows there are.
-    pub elements: usize,
-    /// How many were passed over because they have no value; `None` where an expectation is about that itself.
-    pub missing: Option<usize>,
-    /// The least share of rows that must be as expected.
-    pub mostly: f64,
-    /// What a row shows in lists of unexpected values.
-    pub value: Box<dyn Fn(usize) -> Value + 't>,
-}
-
-impl UnexpectedRows<'_> {
-    /// The rows that count: all, but for those passed over.
-    fn considered(&self) -> usize {
-        self.elements - self.missing.unwrap_or(0)
-    }
-
-    /// Whether enough rows are as expected; none at all is enough.
-    fn success(&self) -> bool {
-        let considered = self.considered() as f64;
-        considered == 0.0 || (considered - self.rows.len() as f64) / considered >= self.mostly
     }
 }
 
@@ -275,11 +261,6 @@ fn unknown_type(name: &str) -> String {
             AnyExpectation::NAMES.join(", ")
         ),
     }
-}
-
-/// The column of that name.
-fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, String> {
-    table.column(name).ok_or_else(|| crate::error::unknown_column(name, table.names()).to_string())
 }
 
 fn all() -> crate::step::Fraction {
