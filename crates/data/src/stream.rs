@@ -113,7 +113,8 @@ impl FileScan {
     /// As [`FileScan::open`]; `Unreadable` (`changed`) when all cells were looked at before.
     pub fn widened(&self, change: &TypeChanged) -> Result<Self, DataError> {
         if self.is_exact {
-            let message = format!("expected the cells that were there before, found `{}`: the file changed", change.example);
+            let message =
+                format!("expected the cells that were there before, found `{}`: the file changed", change.example);
             let fault = Fault::new("changed", message).file(change.file.as_str()).row(change.row);
             return Err(DataError::unreadable(fault.column(change.column.as_str())));
         }

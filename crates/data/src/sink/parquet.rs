@@ -11,7 +11,7 @@ use ::parquet::basic::{Compression as Codec, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::writer::SerializedFileWriter;
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use rayon::prelude::*;
 
@@ -88,10 +88,10 @@ impl ParquetFile {
         let (waiting, schema) = (&self.waiting, &self.schema);
         // Every column here has one leaf: what has more is refused before.
         self.columns.par_iter_mut().enumerate().try_for_each(|(position, column)| {
-            waiting.iter().try_for_each(|batch| {
-                let leaves = compute_leaves(schema.field(position), batch.column(position))?;
-                leaves.iter().try_for_each(|leaf| column.write(leaf))
-            })
+            // Joined: where a page may end depends on how many values come at once.
+            let parts: Vec<&dyn Array> = waiting.iter().map(|batch| batch.column(position).as_ref()).collect();
+            let leaves = compute_leaves(schema.field(position), &arrow::compute::concat(&parts)?)?;
+            leaves.iter().try_for_each(|leaf| column.write(leaf))
         })?;
         self.group_rows += self.waiting_rows;
         self.waiting.clear();

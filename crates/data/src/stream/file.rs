@@ -150,7 +150,8 @@ fn form(found: &Found, options: &ScanOptions) -> Result<Form, DataError> {
         (None, "parquet" | "pq") => FileFormat::Parquet,
         (None, "jsonl" | "ndjson") => FileFormat::JsonLines,
         (None, _) => {
-            let message = "expected a name that ends in .parquet, .csv, .jsonl or .ndjson, the last three also with .gz or .zst";
+            let message =
+                "expected a name that ends in .parquet, .csv, .jsonl or .ndjson, the last three also with .gz or .zst";
             let fault = Fault::new("unknown_format", message).file(found.name.as_str());
             let hint = "set the format to csv, parquet or json_lines, or select files by a pattern";
             return Err(DataError::options(fault.hint(hint)));

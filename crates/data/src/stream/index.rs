@@ -84,11 +84,15 @@ impl Form<'_> {
     /// Finds the fields of all rows of a text that starts and ends with rows.
     pub(super) fn index(&self, text: &[u8]) -> Index {
         let is_clean = std::str::from_utf8(text).is_ok() && memchr(0, text).is_none();
-        let is_plain = memchr(b'\r', text).is_none()
-            && self.dialect.quote.is_none_or(|quote| memchr(quote, text).is_none());
+        let is_plain =
+            memchr(b'\r', text).is_none() && self.dialect.quote.is_none_or(|quote| memchr(quote, text).is_none());
         let rows = text.len() / self.header.row_bytes.max(1) + 1;
         let mut index = Index { fields: Vec::with_capacity(rows * self.columns()), ..Index::default() };
-        if is_plain { self.plain(text, &mut index) } else { self.quoted(text, &mut index) }
+        if is_plain {
+            self.plain(text, &mut index)
+        } else {
+            self.quoted(text, &mut index)
+        }
         if !is_clean {
             self.withdraw_unclean(text, &mut index);
         }

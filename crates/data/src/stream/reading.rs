@@ -118,8 +118,7 @@ impl Reading {
             }
             self.pass.report().drop_row(bad.reason, self.file, bad.line);
             if self.scan.options.malformed == Malformed::Quarantine {
-                let row =
-                    MalformedRow { file: &file.found.name, line: bad.line, reason: bad.reason, raw: &bad.raw };
+                let row = MalformedRow { file: &file.found.name, line: bad.line, reason: bad.reason, raw: &bad.raw };
                 self.quarantine(row)?;
             }
         }
@@ -134,7 +133,10 @@ impl Reading {
                 report.unparsable(name, odd.unparsable, example, self.file);
             }
             if odd.tokens > 0 {
-                let message = format!("cells that usually stand for a missing value (first in {}) are read as missing; csv.nulls says otherwise", file.found.name);
+                let message = format!(
+                    "cells that usually stand for a missing value (first in {}) are read as missing; csv.nulls says otherwise",
+                    file.found.name
+                );
                 report.warn(Warning::new("null_tokens", name, odd.tokens, message));
             }
         }
@@ -152,15 +154,14 @@ impl Reading {
             return Ok(());
         }
         let mut arrays = arrays.into_iter();
-        let columns = self.schema.fields().iter().zip(&self.wanted).map(|(field, &column)| {
-            match file.columns[column] {
+        let columns =
+            self.schema.fields().iter().zip(&self.wanted).map(|(field, &column)| match file.columns[column] {
                 None => Ok(new_null_array(field.data_type(), rows)),
                 Some(_) => {
                     let array = arrays.next().expect("an array for every column that the file has");
                     converted(array, field.data_type(), field.name(), &file.found.name)
                 }
-            }
-        });
+            });
         let columns = columns.collect::<Result<Vec<_>, DataError>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         self.ready.push_back(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?);

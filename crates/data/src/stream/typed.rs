@@ -136,8 +136,7 @@ impl Cells<'_> {
             }
             Shape::Instant { nanoseconds, zone } => {
                 let per_second = if nanoseconds { 1_000_000_000 } else { 1_000_000 };
-                let fast =
-                    |raw: &[u8]| if tokens_only && !zone { instant(raw, per_second, &mut days) } else { None };
+                let fast = |raw: &[u8]| if tokens_only && !zone { instant(raw, per_second, &mut days) } else { None };
                 let value = |cell, _: &[u8]| if let Cell::Instant(at) = cell { ticks(at, plan.shape) } else { None };
                 let zone = zone.then_some("UTC");
                 Ok(if nanoseconds {

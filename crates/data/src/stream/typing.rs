@@ -40,7 +40,13 @@ impl FileColumn {
     pub(super) fn of_tally(name: &str, tally: Tally, options: &ScanOptions) -> Self {
         let plan = plan(name, &tally, options);
         let is_digits = plan.shape == Shape::Text && !options.types.contains_key(name) && tally.is_digits();
-        Self { name: name.to_owned(), data_type: data_type(plan.shape), is_digits, plan: Some(plan), tally: Some(tally) }
+        Self {
+            name: name.to_owned(),
+            data_type: data_type(plan.shape),
+            is_digits,
+            plan: Some(plan),
+            tally: Some(tally),
+        }
     }
 
     /// The column's warnings, as reading the whole file gives them.
@@ -112,7 +118,8 @@ impl Union {
         for (file, columns) in files {
             let mut seen = HashSet::new();
             for (position, column) in columns.iter().enumerate() {
-                check_name(&column.name, position + 1, &mut seen).map_err(|error| error.map(|fault| fault.file(*file)))?;
+                check_name(&column.name, position + 1, &mut seen)
+                    .map_err(|error| error.map(|fault| fault.file(*file)))?;
                 if known.insert(column.name.as_str()) {
                     names.push(&column.name);
                 }
@@ -156,11 +163,8 @@ fn joined(name: &str, pieces: &[(&str, &FileColumn)], warnings: &mut Vec<Warning
     for (file, column) in rest {
         let found = self::kind(&column.data_type);
         let disagree = || {
-            let message = format!(
-                "expected {} as in {first_file}, found {}",
-                shown(&first.data_type),
-                shown(&column.data_type)
-            );
+            let message =
+                format!("expected {} as in {first_file}, found {}", shown(&first.data_type), shown(&column.data_type));
             DataError::mismatch(Fault::new("files_differ", message).file(*file).column(name))
         };
         let wide = wider(kind, found, digits).ok_or_else(disagree)?;

@@ -106,8 +106,6 @@ impl Window {
 pub(super) fn data_error(error: io::Error, file: &str) -> DataError {
     match error.downcast::<DataError>() {
         Ok(error) => error,
-        Err(error) => {
-            DataError::unreadable(Fault::new("unreadable", format!("cannot be read: {error}")).file(file))
-        }
+        Err(error) => DataError::unreadable(Fault::new("unreadable", format!("cannot be read: {error}")).file(file)),
     }
 }

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray};
-use trainer_data::{Compression, FileScan, MemoryScan, ReadOptions, Scan, ScanOptions, SinkOptions, Table, read_local, sink};
+use trainer_data::{
+    Compression, FileScan, MemoryScan, ReadOptions, Scan, ScanOptions, SinkOptions, Table, read_local, sink,
+};
 use trainer_testkit::scratch;
 
 fn batch(rows: std::ops::Range<i64>) -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.clone()));
-    let scores: ArrayRef = Arc::new(rows.clone().map(|row| (row % 3 > 0).then_some(row as f64 / 7.0)).collect::<Float64Array>());
+    let scores: ArrayRef =
+        Arc::new(rows.clone().map(|row| (row % 3 > 0).then_some(row as f64 / 7.0)).collect::<Float64Array>());
     let texts: ArrayRef =
         Arc::new(rows.map(|row| (row % 5 > 0).then(|| format!("text of row {row}"))).collect::<StringViewArray>());
-    RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("score", scores, true), ("text", texts, true)]).unwrap()
+    RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("score", scores, true), ("text", texts, true)])
+        .unwrap()
 }
 
 #[test]
