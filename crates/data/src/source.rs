@@ -1,10 +1,11 @@
 //! Where files lie: a local folder, or a prefix of an S3 bucket.
 
 mod bucket;
-mod folder;
+pub(crate) mod folder;
 mod pattern;
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -117,6 +118,41 @@ fn read_folder(folder: &Folder, path: &str, options: &ReadOptions) -> Result<Inp
         parts.push(file::read(&found.display().to_string(), bytes, options)?);
     }
     union::of_parts(parts)
+}
+
+/// A file that was found: what it is called, how long it is, and where its bytes are.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) at: Location,
+}
+
+impl Found {
+    /// The file's bytes from the first on.
+    pub(crate) fn read(&self) -> Result<Box<dyn Read + Send>, DataError> {
+        match &self.at {
+            Location::File(path) => Ok(Box::new(folder::open(path)?)),
+        }
+    }
+}
+
+/// Where a file's bytes are.
+#[derive(Debug, Clone)]
+pub(crate) enum Location {
+    File(PathBuf),
+}
+
+/// The files that a local path or `s3://` URL stands for (file, folder or pattern), by name; at least one.
+///
+/// # Errors
+/// As [`Source::read`], before a byte is read.
+pub(crate) fn locate(path: &str) -> Result<Vec<Found>, DataError> {
+    let of_file = |path: PathBuf| {
+        let bytes = folder::length(&path)?;
+        Ok(Found { name: path.display().to_string(), bytes, at: Location::File(path) })
+    };
+    Folder::here().find(Wanted::of(path))?.into_iter().map(of_file).collect()
 }
 
 async fn read_bucket(bucket: &Bucket, path: &str, options: &ReadOptions) -> Result<Input, DataError> {

@@ -156,15 +156,7 @@ impl Table {
     }
 
     pub(crate) fn missing(&self, name: &str) -> DataError {
-        let fault = Fault::new("missing_column", "expected a column of that name, found none").column(name);
-        let fault = match self.files().next() {
-            Some(file) => fault.file(file),
-            None => fault,
-        };
-        DataError::mismatch(match nearest(name, self.names()) {
-            Some(near) => fault.hint(format!("there is a column `{near}`")),
-            None => fault.hint(format!("the columns are {}", listed(self.names()))),
-        })
+        missing(name, self.columns.iter().map(Column::name), self.files().next())
     }
 }
 
@@ -186,6 +178,19 @@ pub(crate) fn check_name<'a>(name: &'a str, position: usize, seen: &mut HashSet<
         return Err(DataError::malformed(Fault::new("duplicate_column_name", message).column(name)));
     }
     Ok(())
+}
+
+/// The error for a column that is not there.
+pub(crate) fn missing<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone, file: Option<&str>) -> DataError {
+    let fault = Fault::new("missing_column", "expected a column of that name, found none").column(name);
+    let fault = match file {
+        Some(file) => fault.file(file),
+        None => fault,
+    };
+    DataError::mismatch(match nearest(name, names.clone()) {
+        Some(near) => fault.hint(format!("there is a column `{near}`")),
+        None => fault.hint(format!("the columns are {}", listed(names))),
+    })
 }
 
 /// At most eight names, and how many more there are.

@@ -4,3 +4,5 @@ mod bad_inputs;
 mod bytes;
 mod data_sets;
 mod s3;
+mod sinks;
+mod stream;
