@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use tokio::runtime::{Builder, Runtime};
+use trainer_data::{Fault, Scan};
+
+use crate::sort::{SortKey, Sorted};
+use crate::tally::Tally;
+use crate::{EngineError, Limits, RowStep};
+
+/// What makes rows of rows: threads, memory and a folder for spilling that all its scans share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Room>);
+
+/// The result of a step.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The rows, computed while they are read.
+    pub scan: Arc<dyn Scan>,
+    /// How many there were, once they have been read to the end.
+    pub tally: Arc<Tally>,
+}
+
+impl Engine {
+    /// An engine within these limits.
+    ///
+    /// # Errors
+    /// `Memory` when threads cannot be started, or the spill folder cannot be written to.
+    pub fn open(limits: &Limits) -> Result<Self, EngineError> {
+        Ok(Self(Arc::new(Room::open(limits)?)))
+    }
+
+    /// The rows that a step makes of `input`; `others` are those that joins and queries may name. Nothing is read yet.
+    ///
+    /// # Errors
+    /// `Config` when the step names what is not there, or cannot be understood.
+    pub fn apply(
+        &self,
+        step: &RowStep,
+        input: Arc<dyn Scan>,
+        others: &BTreeMap<String, Arc<dyn Scan>>,
+    ) -> Result<Applied, EngineError> {
+        let tally = Arc::new(Tally::default());
+        let rows = step.as_dyn().rows(&self.0, tally.input(input), others)?;
+        Ok(Applied { scan: tally.output(rows), tally })
+    }
+
+    /// Whether a step can be applied to rows of this schema, and the schema of what it makes of them; `others` are the
+    /// schemas of the further inputs.
+    ///
+    /// # Errors
+    /// As [`Engine::apply`].
+    pub fn check(
+        &self,
+        step: &RowStep,
+        input: SchemaRef,
+        others: &BTreeMap<String, SchemaRef>,
+    ) -> Result<SchemaRef, EngineError> {
+        let empty = |schema: &SchemaRef| Arc::new(trainer_data::MemoryScan::new(schema.clone(), vec![])) as Arc<dyn Scan>;
+        let others = others.iter().map(|(name, schema)| (name.clone(), empty(schema))).collect();
+        Ok(self.apply(step, empty(&input), &others)?.scan.schema())
+    }
+
+    /// The rows of `input` in the order of the keys; rows with equal keys stay in the order in which they were.
+    ///
+    /// # Errors
+    /// `Config` when there is no such column, or it cannot be ordered.
+    pub fn sort(&self, input: Arc<dyn Scan>, keys: &[SortKey]) -> Result<Arc<dyn Scan>, EngineError> {
+        Ok(Arc::new(Sorted::new(&self.0, input, keys)?))
+    }
+}
+
+/// What the scans of one engine share.
+pub struct Room {
+    runtime: Option<Runtime>,
+    environment: Arc<RuntimeEnv>,
+    config: SessionConfig,
+    state: SessionState,
+    limits: Limits,
+}
+
+impl Room {
+    fn open(limits: &Limits) -> Result<Self, EngineError> {
+        let folder = limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir);
+        std::fs::create_dir_all(&folder).map_err(|error| no_folder(&folder, &error))?;
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![folder]))
+            .with_max_temp_directory_size(u64::MAX);
+        let environment = RuntimeEnvBuilder::new()
+            .with_disk_manager_builder(disk)
+            .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes(limits))))
+            .build_arc()
+            .map_err(EngineError::internal)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(limits.threads.max(1))
+            .thread_name("rows")
+            .build()
+            .map_err(|error| EngineError::memory(format!("expected to start threads, found: {error}")))?;
+        let config = config(limits);
+        let state = SessionContext::new_with_config_rt(config.clone(), environment.clone()).state();
+        Ok(Self { runtime: Some(runtime), environment, config, state, limits: limits.clone() })
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("there until it is dropped")
+    }
+
+    /// Functions and settings, without tables.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// A session of its own, for tables by name.
+    pub fn session(&self) -> SessionContext {
+        SessionContext::new_with_config_rt(self.config.clone(), self.environment.clone())
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A part of the memory, at first empty, that whoever holds it can spill.
+    pub fn reservation(&self, name: &'static str) -> MemoryReservation {
+        MemoryConsumer::new(name).with_can_spill(true).register(&self.pool())
+    }
+
+    pub fn spill_folder(&self) -> PathBuf {
+        self.limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn pool(&self) -> Arc<dyn MemoryPool> {
+        self.environment.memory_pool.clone()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // The last scan may be dropped by one of the runtime's own threads, which must not wait for itself.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+fn pool_bytes(limits: &Limits) -> usize {
+    limits.memory_bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// One partition: what the query engine computes has then one order. What may be parallel is made so by us.
+fn config(limits: &Limits) -> SessionConfig {
+    let bytes = pool_bytes(limits);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_batch_size(limits.batch_rows())
+        .with_collect_statistics(false)
+        .with_sort_spill_reservation_bytes((bytes / 16).min(10 << 20))
+        .with_sort_in_place_threshold_bytes((bytes / 16).min(1 << 20));
+    let options = config.options_mut();
+    options.sql_parser.enable_ident_normalization = false;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    // Hash joins do not spill; merged sorts do.
+    options.optimizer.prefer_hash_join = limits.memory_bytes.is_none();
+    config
+}
+
+fn no_folder(folder: &Path, error: &std::io::Error) -> EngineError {
+    let message = format!("expected a folder for spilled rows that can be written to, found: {error}");
+    EngineError::Memory(Box::new(Fault::new("spill_folder", message).file(folder.display().to_string())))
+}
