@@ -6,6 +6,7 @@ mod devices;
 mod example;
 mod expectations;
 mod export;
+mod feast;
 mod fit;
 mod golden;
 mod gpu_node;
