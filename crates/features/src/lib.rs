@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+pub mod dqx;
 mod error;
 pub mod expectation;
 mod fitted_plan;
