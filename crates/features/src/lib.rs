@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod contract;
+pub mod dqx;
 mod error;
 pub mod expectation;
 pub mod feast;

@@ -43,7 +43,7 @@ fn numeric(header: &Header, position: usize) -> Result<(), String> {
 /// A number lies between two bounds.
 pub struct NumberCheck<N> {
     pub position: usize,
-    pub range: Range<f64>,
+    pub(super) range: Range<f64>,
     pub number: N,
 }
 

@@ -93,6 +93,19 @@ impl Condition {
         Ok(Self { expression, logic: Logic::Sql, source: text.into() })
     }
 
+    /// An expression as a condition of SQL.
+    pub fn of(expression: Expression) -> Self {
+        Self { expression, logic: Logic::Sql, source: Value::Null }
+    }
+
+    /// An expression of SQL that is a value.
+    ///
+    /// # Errors
+    /// What was expected and what was found.
+    pub fn value(text: &str) -> Result<Expression, String> {
+        parser::parse(text)
+    }
+
     /// A `row_condition` of Great Expectations with its `condition_parser`: a text, or an object of 1.x.
     ///
     /// # Errors
@@ -112,6 +125,11 @@ impl Condition {
             object => object::expression(object)?,
         };
         Ok(Self { expression, logic, source: condition.clone() })
+    }
+
+    /// What it says.
+    pub fn expression(&self) -> &Expression {
+        &self.expression
     }
 
     /// Looks its columns up.

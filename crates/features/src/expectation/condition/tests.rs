@@ -60,13 +60,13 @@ fn conditions_hold_where_pandas_and_sql_say() {
 fn objects_of_1_x_are_conditions() {
     let column = json!({"name": "a"});
     let greater = json!({"type": "comparison", "column": column, "operator": ">", "parameter": 0});
-    let null = json!({"type": "nullity", "column": {"name": "b"}, "is_null": true});
+    let empty = json!({"type": "nullity", "column": {"name": "b"}, "is_null": true});
     let within = json!({"type": "comparison", "column": column, "operator": "NOT_IN", "parameter": [1, 7]});
     let rows = |object: Value| rows(&Condition::of_gx(&object, None).unwrap());
     assert_eq!(rows(greater.clone()), [0, 1]);
-    assert_eq!(rows(null.clone()), [3]);
+    assert_eq!(rows(empty.clone()), [3]);
     assert_eq!(rows(within), [2, 3]);
-    assert_eq!(rows(json!({"type": "or", "conditions": [greater, null]})), [0, 1, 3]);
+    assert_eq!(rows(json!({"type": "or", "conditions": [greater, empty]})), [0, 1, 3]);
     assert_eq!(rows(json!({"type": "pass_through", "pass_through_filter": "a == 7"})), [1]);
     assert!(Condition::of_gx(&json!({"type": "xor"}), None).unwrap_err().contains("comparison, nullity"));
 }
