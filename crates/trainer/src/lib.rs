@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod exit;
 pub mod expectations;
 pub mod export;
+pub mod feature_run;
 pub mod feature_store;
 pub mod fitting;
 pub mod input;

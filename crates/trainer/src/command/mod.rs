@@ -26,7 +26,7 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self as configuration, Loaded, Overlay};
+use crate::config::{self as configuration, Document, Loaded, Overlay};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::tracking::{Destination, environment};
 use crate::{bug, console, machine};
@@ -95,7 +95,7 @@ pub enum Form {
 /// The config and what is laid over it.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// The training config (YAML)
+    /// The config (YAML)
     #[arg(short, long, value_name = "FILE")]
     pub config: PathBuf,
     /// Section of the config's `targets:` to lay over it
@@ -112,6 +112,14 @@ impl ConfigArgs {
     /// # Errors
     /// A [`Failure`] with every problem of the config (exit 2).
     pub fn load(&self, common: &Common) -> anyhow::Result<Loaded> {
+        self.load_as(common)
+    }
+
+    /// [`ConfigArgs::load`], for any kind of config.
+    ///
+    /// # Errors
+    /// As [`ConfigArgs::load`].
+    pub fn load_as<C: Document>(&self, common: &Common) -> anyhow::Result<Loaded<C>> {
         let overlay = Overlay { target: self.target.clone(), set: self.set.clone(), ..Overlay::of_environment() };
         let loaded = configuration::load_file(&self.config, &overlay).map_err(Failure::config)?;
         loaded.notes.iter().for_each(|note| common.note(note));

@@ -10,7 +10,7 @@ use trainer_features::feast::{Repository, StoreSpec};
 use super::problem::{Code, Problem};
 use super::rule::Rules;
 use super::tree::{Node, Value};
-use super::{Config, rule};
+use super::{Config, FeatureConfig, rule};
 
 /// A kind of config file.
 pub trait Document: Serialize + DeserializeOwned + JsonSchema {
@@ -88,6 +88,29 @@ impl Document for Repository {
 
     fn harmless() -> Json {
         serde_json::json!({ "project": "?" })
+    }
+}
+
+impl Document for FeatureConfig {
+    const TITLE: &str = "trainer features config";
+    /// `TRAINER_FEATURES__STORE__PATH=out.parquet` sets `store.path`.
+    const PREFIX: &str = "TRAINER_FEATURES__";
+    const MLFLOW_VARIABLES: bool = false;
+
+    fn rules(&self) -> Rules {
+        rule::check_features(self)
+    }
+
+    fn harmless() -> Json {
+        serde_json::json!({
+            "project": { "name": "?" },
+            "extract": { "path": "?" },
+            "store": { "path": "?.parquet" },
+        })
+    }
+
+    fn plain_names(tree: &mut Node) {
+        plain_expectations(tree.at_mut(["validate", "expectations"]));
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use trainer_data::{ColumnType, CsvOptions, FileFormat, Malformed};
+use trainer_data::{ColumnType, Compression, CsvOptions, FileFormat, Malformed};
 use trainer_engine::RowStep;
 use trainer_features::Step;
 
@@ -106,32 +106,7 @@ pub struct Store {
     /// Columns whose values become folders: `country=DE/part-0.parquet`.
     #[serde(default)]
     pub partition_by: Vec<String>,
-    /// How Parquet is compressed.
-    #[serde(default)]
-    pub compression: Compression,
-    /// What was learned from the rows, as a file that `fit`, `predict` and `trainer features apply` read; absent: beside
-    /// the output, with `.state.json` in the name.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// What was done; absent: beside the output, with `.summary.json` in the name.
-    #[serde(default)]
-    pub summary: Option<String>,
-}
-
-/// How Parquet is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Fast, and what everything reads.
-    #[default]
-    Snappy,
-    /// Smaller.
-    Zstd,
-    /// As it is.
-    None,
-}
-
-/// One step: of rows, or of columns.
+    /// One step: of rows, or of columns.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BuildStep {
@@ -147,6 +122,25 @@ impl BuildStep {
         match self {
             Self::Rows(step) => step.name(),
             Self::Columns(step) => step.name(),
+        }
+    }
+
+    /// Whether its parameters make sense together.
+    ///
+    /// # Errors
+    /// What was expected and what was found.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Rows(step) => step.as_dyn().check(),
+            Self::Columns(step) => step.as_dyn().check(),
+        }
+    }
+
+    /// The further inputs that it names.
+    pub fn inputs(&self) -> Vec<&str> {
+        match self {
+            Self::Rows(step) => step.as_dyn().inputs(),
+            Self::Columns(_) => Vec::new(),
         }
     }
 }

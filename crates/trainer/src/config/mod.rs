@@ -6,6 +6,7 @@
 mod default;
 mod document;
 mod effective;
+mod feature_shape;
 mod inspect;
 mod layer;
 mod load;
@@ -21,6 +22,7 @@ mod variable;
 mod yaml;
 
 pub use document::Document;
+pub use feature_shape::{BuildStep, Extract, FeatureConfig, Store, Validate};
 pub use load::{Loaded, Overlay, load, load_as, load_file};
 pub use problem::{Code, Problem};
 pub use render::{Paint, render};

@@ -1,5 +1,7 @@
 //! Rules between values of a config, and what is worth a note.
 
+use trainer_data::{CsvOptions, Malformed};
+use trainer_kernels::DeviceSpec;
 use trainer_quality::DecisionThreshold;
 use trainer_tracking::{Address, alias_problem, experiment_name_problem, registered_name_problem};
 
@@ -35,13 +37,45 @@ pub fn check(config: &Config) -> Rules {
     rules
 }
 
+/// Holds a typed config of features against every rule.
+pub fn check_features(config: &FeatureConfig) -> Rules {
+    let mut rules = Rules::default();
+    rules.device_name(&config.device);
+    for (at, step) in config.build.iter().enumerate() {
+        if let Err(message) = step.check() {
+            let path = format!("build.{at}.{}", step.name());
+            rules.refuse(path, Problem::new(Code::Conflict, message));
+        }
+        for name in step.inputs().into_iter().filter(|name| !config.inputs.contains_key(*name)) {
+            let known: Vec<&str> = config.inputs.keys().map(String::as_str).collect();
+            let expected = if known.is_empty() { "an entry under `inputs`".to_owned() } else { list(&known) };
+            let mut problem =
+                Problem::new(Code::UnknownName, format!("there is no input `{name}`")).expected(expected);
+            problem.hint = did_you_mean(name, &known);
+            rules.refuse(format!("build.{at}.{}", step.name()), problem);
+        }
+    }
+    for (path, csv) in config.inputs.iter().map(|(name, input)| (format!("inputs.{name}"), &input.csv)) {
+        rules.csv_of(&path, csv);
+    }
+    rules.csv_of("extract", &config.extract.csv);
+    if config.validate.quarantine.is_some() && config.validate.malformed != Malformed::Quarantine {
+        rules.notes.push("validate.quarantine is ignored: validate.malformed is not `quarantine`".into());
+    }
+    rules
+}
+
 impl Rules {
     fn refuse(&mut self, path: impl Into<String>, problem: Problem) {
         self.conflicts.push((path.into(), problem));
     }
 
     fn device(&mut self, config: &Config) {
-        if let Err(message) = config.device_spec() {
+        self.device_name(&config.device);
+    }
+
+    fn device_name(&mut self, device: &str) {
+        if let Err(message) = device.parse::<DeviceSpec>() {
             let problem = Problem::new(Code::WrongForm, "not a device")
                 .expected("auto, cpu, wgpu:N or cuda:N")
                 .found(message.rsplit("found ").next().unwrap_or_default());
@@ -211,11 +245,16 @@ impl Rules {
     }
 
     fn csv(&mut self, config: &Config) {
-        if let Err(error) = config.data.csv.check() {
+        self.csv_of("data", &config.data.csv);
+    }
+
+    fn csv_of(&mut self, section: &str, csv: &CsvOptions) {
+        if let Err(error) = csv.check() {
             // The message names the option first: `data.csv.quote: expected ...`.
             let text = error.fault().message.clone();
             let (path, message) = text.split_once(": ").unwrap_or(("data.csv", &text));
-            self.refuse(path, Problem::new(Code::Conflict, message));
+            let path = path.strip_prefix("data.").unwrap_or(path);
+            self.refuse(format!("{section}.{path}"), Problem::new(Code::Conflict, message));
         }
     }
 

@@ -103,7 +103,7 @@ impl Checking {
     /// The verdict; why nothing comes of these rows, if so.
     fn judge(&mut self) -> Option<ScanError> {
         let result = self.checks.take()?.finish();
-        let refused = refusal(&result);
+        let refused = refusal(&result, "the rows");
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Done(Box::new(result));
         refused.map(|message| Box::new(Failure::data(message)) as ScanError)
     }

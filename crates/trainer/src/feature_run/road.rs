@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use trainer_data::{DataError, FileScan, Malformed, Scan, ScanError, TypeChanged};
+use trainer_data::{FileScan, Malformed, Scan, ScanError, TypeChanged, WrittenFile};
 use trainer_engine::Engine;
 use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
 use trainer_kernels::Device;
@@ -91,6 +91,7 @@ impl<'a> Road<'a> {
         let checked = self.suite.clone().map(|suite| Arc::new(Checked::new(headed.clone(), suite, self.options())));
         let validated = checked.clone().map_or(headed, |checked| checked as Arc<dyn Scan>);
         let (validated, validate_meter) = Metered::of("validate", validated);
+        let storing = Instant::now();
         let built = self.build(validated);
         let result = built.and_then(|build| {
             let (scan, build_meter) = Metered::of("build", build.scan.clone());
@@ -98,8 +99,15 @@ impl<'a> Road<'a> {
                 store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress).map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
-        self.tell_reading(&extract_meter, &validate_meter, &change, checked.as_deref(), summary)?;
-        let (build, build_meter, scan, written) = result?;
+        let read = Reading {
+            extract: &extract_meter,
+            validate: &validate_meter,
+            change: &change,
+            checked: checked.as_deref(),
+        };
+        let told = self.tell_reading(&read, summary);
+        let (build, build_meter, scan, files) = result?;
+        told?;
         summary.columns.stored = names(scan.as_ref());
         let own = |meter: &Meter, before: &Meter| meter.spent().saturating_sub(before.spent());
         let mut step =
@@ -107,13 +115,46 @@ impl<'a> Road<'a> {
         step.parts = build.parts();
         summary.steps.push(step);
         summary.warnings.extend(build.warnings());
-        let rows = written.iter().map(|file| file.rows).sum();
-        let mut step = StepSummary::new("store", build_meter.rows(), rows, Duration::ZERO);
-        step.files = written
-            .into_iter()
-            .map(|file| FileSummary { path: file.path, rows: file.rows, bytes: file.bytes, sha256: Some(file.sha256) })
-            .collect();
+        let rows = files.iter().map(|file| file.rows).sum();
+        let storing = storing.elapsed().saturating_sub(build_meter.spent());
+        let mut step = StepSummary::new("store", build_meter.rows(), rows, storing);
+        step.files = files.into_iter().map(written).collect();
         summary.steps.push(step);
+        Ok(())
+    }
+
+    /// What the first two steps did, as far as they came.
+    fn tell_reading(&self, read: &Reading<'_>, summary: &mut Summary) -> Result<(), ScanError> {
+        let report = self.files.report();
+        let dropped = report.dropped_rows();
+        let rows = report.rows + dropped;
+        let mut extract = StepSummary::new("extract", rows, rows, read.extract.spent());
+        let file = |file: &trainer_data::ScannedFile| FileSummary {
+            path: file.path.clone(),
+            rows: file.rows + file.dropped,
+            bytes: file.bytes,
+            sha256: None,
+        };
+        extract.files = report.files.iter().map(file).collect();
+        let spent = read.validate.spent().saturating_sub(read.extract.spent());
+        let mut validate = StepSummary::new("validate", rows, report.rows, spent);
+        if dropped > 0 {
+            validate.dropped.insert("malformed".into(), dropped);
+            let reason = |dropped: &trainer_data::Dropped| (dropped.reason.clone(), dropped.count);
+            validate.malformed = report.dropped.iter().map(reason).collect();
+        }
+        if let Some(kept) = &self.kept {
+            validate.files = kept.finish().map_err(of("validate"))?.into_iter().map(written).collect();
+        }
+        if let Some(result) = read.checked.and_then(Checked::result) {
+            let json = serde_json::to_string_pretty(&result).map_err(of("validate"))?;
+            store::text(&self.places.validation, &format!("{json}\n")).map_err(of("validate"))?;
+            validate.validation = Some(self.places.validation.clone());
+        }
+        summary.warnings.extend(report.warnings.iter().cloned());
+        summary.columns.appeared = read.change.appeared.clone();
+        summary.columns.disappeared = read.change.disappeared.clone();
+        summary.steps = vec![extract, validate];
         Ok(())
     }
 
@@ -131,6 +172,18 @@ impl<'a> Road<'a> {
     fn options(&self) -> ResultOptions {
         ResultOptions { pii: self.config.pii.clone(), ..ResultOptions::from(ResultFormat::Summary) }
     }
+}
+
+/// What is known of the first two steps.
+struct Reading<'r> {
+    extract: &'r Meter,
+    validate: &'r Meter,
+    change: &'r HeaderChange,
+    checked: Option<&'r Checked>,
+}
+
+fn written(file: WrittenFile) -> FileSummary {
+    FileSummary { path: file.path, rows: file.rows, bytes: file.bytes, sha256: Some(file.sha256) }
 }
 
 fn names(scan: &dyn Scan) -> Vec<String> {

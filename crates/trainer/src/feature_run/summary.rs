@@ -57,6 +57,12 @@ pub struct StepSummary {
     /// Rows that it left out, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, u64>,
+    /// The rows that could not be read, by what is wrong with them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub malformed: BTreeMap<String, u64>,
+    /// The file of what the expectations found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
     /// Cells that it replaced, by column and reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub replaced: BTreeMap<String, u64>,

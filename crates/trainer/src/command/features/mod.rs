@@ -2,6 +2,7 @@
 
 mod join;
 mod materialize;
+mod run;
 
 use clap::Subcommand;
 
@@ -11,6 +12,8 @@ use crate::exit::Exit;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Features {
+    /// Make a table of features from raw files
+    Run(run::RunArgs),
     /// Join labels with the features of a store, as they were known at each label's time
     Join(join::JoinArgs),
     /// Write new rows of a feature view where its store looks for them
@@ -24,6 +27,7 @@ impl Features {
     /// Its own.
     pub fn run(&self, common: &Common) -> anyhow::Result<Exit> {
         match self {
+            Self::Run(args) => run::run(args, common),
             Self::Join(args) => join::run(args, common),
             Self::Materialize(args) => materialize::run(args, common),
         }
