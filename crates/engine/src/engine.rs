@@ -12,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::{Builder, Runtime};
 use trainer_data::{Fault, Scan};
 
+use crate::exact_function::ExactFunction;
 use crate::sort::{SortKey, Sorted};
 use crate::tally::Tally;
 use crate::{EngineError, Limits, RowStep};
@@ -64,7 +65,8 @@ impl Engine {
         input: SchemaRef,
         others: &BTreeMap<String, SchemaRef>,
     ) -> Result<SchemaRef, EngineError> {
-        let empty = |schema: &SchemaRef| Arc::new(trainer_data::MemoryScan::new(schema.clone(), vec![])) as Arc<dyn Scan>;
+        let empty =
+            |schema: &SchemaRef| Arc::new(trainer_data::MemoryScan::new(schema.clone(), vec![])) as Arc<dyn Scan>;
         let others = others.iter().map(|(name, schema)| (name.clone(), empty(schema))).collect();
         Ok(self.apply(step, empty(&input), &others)?.scan.schema())
     }
@@ -105,7 +107,7 @@ impl Room {
             .build()
             .map_err(|error| EngineError::memory(format!("expected to start threads, found: {error}")))?;
         let config = config(limits);
-        let state = SessionContext::new_with_config_rt(config.clone(), environment.clone()).state();
+        let state = session(&config, &environment).state();
         Ok(Self { runtime: Some(runtime), environment, config, state, limits: limits.clone() })
     }
 
@@ -120,7 +122,7 @@ impl Room {
 
     /// A session of its own, for tables by name.
     pub fn session(&self) -> SessionContext {
-        SessionContext::new_with_config_rt(self.config.clone(), self.environment.clone())
+        session(&self.config, &self.environment)
     }
 
     pub fn limits(&self) -> &Limits {
@@ -154,6 +156,12 @@ impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+fn session(config: &SessionConfig, environment: &Arc<RuntimeEnv>) -> SessionContext {
+    let session = SessionContext::new_with_config_rt(config.clone(), environment.clone());
+    ExactFunction::all().into_iter().for_each(|function| session.register_udaf(function));
+    session
 }
 
 fn pool_bytes(limits: &Limits) -> usize {

@@ -72,6 +72,33 @@ impl ExactSum {
         }
     }
 
+    /// Adds what is no number: the sum is none from then on.
+    pub fn spoil(&mut self) {
+        (self.above, self.below) = (true, true);
+    }
+
+    /// The sum as bytes, to be read by [`ExactSum::read`].
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let flags = [self.above, self.below, self.wide.is_some()];
+        bytes.extend(flags.map(u8::from));
+        bytes.extend(self.exponent.to_le_bytes());
+        bytes.extend(self.mantissa.to_le_bytes());
+        bytes.extend(self.wide.iter().flat_map(|wide| wide.0).flat_map(u64::to_le_bytes));
+    }
+
+    /// What was written; `None` when the bytes are too few.
+    pub fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let [above, below, wide] = take::<3>(bytes)?.map(|flag| flag == 1);
+        let exponent = i32::from_le_bytes(take(bytes)?);
+        let mantissa = i128::from_le_bytes(take(bytes)?);
+        let mut sum = Self { mantissa, wide: None, exponent, above, below };
+        if wide {
+            let limbs = &mut sum.wide.get_or_insert_default().0;
+            limbs.iter_mut().try_for_each(|limb| take(bytes).map(|bytes| *limb = u64::from_le_bytes(bytes)))?;
+        }
+        Some(sum)
+    }
+
     #[cold]
     fn widen(&mut self) {
         self.wide.get_or_insert_default().add(self.mantissa, self.exponent);
@@ -122,6 +149,23 @@ impl ExactSquares {
         self.low.add_scaled(square & ((1 << 53) - 1), 2 * exponent);
     }
 
+    /// Adds what another has summed.
+    pub fn merge(&mut self, other: &Self) {
+        self.high.merge(&other.high);
+        self.low.merge(&other.low);
+    }
+
+    /// The sum as bytes, to be read by [`ExactSquares::read`].
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        self.high.write(bytes);
+        self.low.write(bytes);
+    }
+
+    /// What was written; `None` when the bytes are too few.
+    pub fn read(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { high: ExactSum::read(bytes)?, low: ExactSum::read(bytes)? })
+    }
+
     /// The sum.
     pub fn whole(&self) -> Whole {
         self.high.whole().plus(&self.low.whole())
@@ -131,6 +175,13 @@ impl ExactSquares {
     pub fn heap_bytes(&self) -> usize {
         self.high.heap_bytes() + self.low.heap_bytes()
     }
+}
+
+/// The next bytes.
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
 }
 
 /// A finite float as a whole number times a power of two.
@@ -226,7 +277,9 @@ impl Whole {
         let zeros = self.limbs.iter().take_while(|&&limb| limb == 0).count();
         self.limbs.drain(..zeros);
         self.exponent += 64 * zeros as i32;
-        self.negative &= !self.limbs.is_empty();
+        if self.limbs.is_empty() {
+            (self.negative, self.exponent) = (false, 0);
+        }
         self
     }
 
@@ -353,7 +406,11 @@ fn subtracted(mut left: Vec<u64>, right: &[u64]) -> Vec<u64> {
 fn compared(left: &[u64], right: &[u64]) -> Ordering {
     let limb = |limbs: &[u64], place: usize| limbs.get(place).copied().unwrap_or(0);
     let longest = left.len().max(right.len());
-    (0..longest).rev().map(|place| limb(left, place).cmp(&limb(right, place))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    (0..longest)
+        .rev()
+        .map(|place| limb(left, place).cmp(&limb(right, place)))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]
@@ -432,8 +489,10 @@ mod tests {
             let mut turned = numbers.clone();
             turned.rotate_left(turn.min(numbers.len()));
             let (left, right) = turned.split_at(cut.min(turned.len()));
+            let mut written = Vec::new();
+            sum(right).write(&mut written);
             let mut merged = sum(left);
-            merged.merge(&sum(right));
+            merged.merge(&ExactSum::read(&mut &written[..]).unwrap());
             prop_assert_eq!(merged.round().to_bits(), (expected + 0.0).to_bits());
         }
 

@@ -43,7 +43,8 @@ impl Expression {
         let parsed = room.state().create_logical_expr(text, &names).map_err(at)?;
         of_one_row(&written, &parsed)?;
         let context = SimplifyContext::builder().with_schema(Arc::new(names.clone()));
-        let simplifier = ExprSimplifier::new(context.with_config_options(room.state().config_options().clone()).build());
+        let simplifier =
+            ExprSimplifier::new(context.with_config_options(room.state().config_options().clone()).build());
         let typed = simplifier.coerce(parsed, &names).map_err(at)?;
         let simple = simplifier.simplify(typed).map_err(at)?;
         let physical = room.state().create_physical_expr(simple, &names).map_err(at)?;
@@ -85,11 +86,6 @@ impl Expression {
         let mut columns: Vec<usize> = collect_columns(&physical).iter().map(|column| column.index()).collect();
         columns.sort_unstable();
         Ok(Self { written, physical, kind, columns })
-    }
-
-    /// The type of its value.
-    pub fn kind(&self) -> &DataType {
-        &self.kind
     }
 
     /// The columns that it reads, by position in the schema, in order.
@@ -194,8 +190,12 @@ fn of_one_row(written: &str, expression: &Expr) -> Result<(), EngineError> {
 
 fn objection(node: &Expr) -> Option<(&'static str, String)> {
     match node {
-        Expr::AggregateFunction(function) => Some(("not_of_one_row", format!("the aggregate `{}`", function.func.name()))),
-        Expr::WindowFunction(function) => Some(("not_of_one_row", format!("the window function `{}`", function.fun.name()))),
+        Expr::AggregateFunction(function) => {
+            Some(("not_of_one_row", format!("the aggregate `{}`", function.func.name())))
+        }
+        Expr::WindowFunction(function) => {
+            Some(("not_of_one_row", format!("the window function `{}`", function.fun.name())))
+        }
         Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_) => {
             Some(("not_of_one_row", "a query".into()))
         }
@@ -237,7 +237,8 @@ fn of_words(room: &Room, written: &str, text: &str) -> EngineError {
         let state = room.state();
         let known = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
         let known: Vec<&str> = known.map(String::as_str).collect();
-        let fault = Fault::new("unknown_function", format!("expected `{written}` to call a known function, found `{name}`"));
+        let fault =
+            Fault::new("unknown_function", format!("expected `{written}` to call a known function, found `{name}`"));
         return EngineError::config(match nearest(&name, known) {
             Some(near) => fault.hint(format!("did you mean `{near}`?")),
             None => fault,
@@ -248,5 +249,8 @@ fn of_words(room: &Room, written: &str, text: &str) -> EngineError {
 
 fn sql_error(code: &'static str, written: &str, found: &str) -> EngineError {
     let found = found.lines().next().unwrap_or_default();
-    EngineError::config(Fault::new(code, format!("expected `{written}` to be SQL that fits the columns, found: {found}")))
+    EngineError::config(Fault::new(
+        code,
+        format!("expected `{written}` to be SQL that fits the columns, found: {found}"),
+    ))
 }

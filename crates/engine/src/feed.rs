@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use trainer_data::{Batches, Scan, ScanError};
 
+use crate::EngineError;
 use crate::cut::Cut;
 use crate::engine::Room;
 use crate::limits::BATCH_ROWS;
-use crate::{EngineError, error};
 
 /// Where the first error of a source is kept, as the query engine would only pass on a copy of its words.
 #[derive(Debug, Clone, Default)]
@@ -196,7 +196,7 @@ impl Iterator for Running {
             Some(Ok(batch)) => Some(Ok(batch)),
             Some(Err(error)) => {
                 self.failed = true;
-                Some(Err(self.errors.take().unwrap_or_else(|| error::EngineError::of_run(self.step, error))))
+                Some(Err(self.errors.take().unwrap_or_else(|| EngineError::of_run(self.step, error))))
             }
             None => self.ended(),
         }

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
-use datafusion::common::hash_utils::{RandomState, create_hashes};
 use trainer_data::{MemoryScan, Scan, ScanError};
 
 use crate::EngineError;
-use crate::accumulator::{Accumulator, Aggregate, Rows};
+use crate::accumulator::Aggregate;
+use crate::crew::{Crew, Load};
 use crate::engine::Room;
 use crate::limits::BATCH_ROWS;
 use crate::spill::{SpillWriter, Spilled};
@@ -63,7 +64,7 @@ impl Grouping {
         let mut table = Groups::new(self, room, &input.schema())?;
         let all: Vec<usize> = (0..input.schema().fields().len()).collect();
         for batch in input.open(&all)? {
-            table.update(&batch?)?;
+            table.update(batch?)?;
             if !table.fits() {
                 return Ok(None);
             }
@@ -148,9 +149,7 @@ struct Groups<'a> {
     grouping: &'a Grouping,
     schema: SchemaRef,
     keys: Box<dyn GroupValues>,
-    accumulators: Vec<Box<dyn Accumulator>>,
-    /// The group of each row of the batch under way.
-    groups: Vec<usize>,
+    crew: Crew,
     memory: MemoryReservation,
 }
 
@@ -161,31 +160,27 @@ impl<'a> Groups<'a> {
             grouping,
             schema: grouping.schema(input),
             keys: new_group_values(keys, &GroupOrdering::None).map_err(EngineError::internal)?,
-            accumulators: grouping.aggregates.iter().map(Aggregate::accumulator).collect(),
-            groups: Vec::new(),
+            crew: Crew::new(&grouping.aggregates, room.limits().threads),
             memory: room.reservation(grouping.step),
         })
     }
 
-    fn update(&mut self, batch: &RecordBatch) -> Result<(), EngineError> {
-        let keys = self.grouping.key_columns(batch);
-        self.keys.intern(&keys, &mut self.groups).map_err(EngineError::internal)?;
-        let rows = Rows { batch, groups: &self.groups, total: self.keys.len() };
-        self.accumulators.iter_mut().try_for_each(|accumulator| accumulator.update(&rows))
+    fn update(&mut self, batch: RecordBatch) -> Result<(), EngineError> {
+        let keys = self.grouping.key_columns(&batch);
+        let mut groups = Vec::with_capacity(batch.num_rows());
+        self.keys.intern(&keys, &mut groups).map_err(EngineError::internal)?;
+        self.crew.update(Load { batch, groups, total: self.keys.len() })
     }
 
     /// Whether there is memory for what is held.
     fn fits(&self) -> bool {
-        let bytes = self.keys.size() + self.accumulators.iter().map(|each| each.bytes()).sum::<usize>();
-        self.memory.try_resize(bytes).is_ok()
+        self.memory.try_resize(self.keys.size() + self.crew.bytes()).is_ok()
     }
 
     fn finish(mut self) -> Result<RecordBatch, EngineError> {
         let total = self.keys.len();
         let mut arrays = self.keys.emit(EmitTo::All).map_err(EngineError::internal)?;
-        for accumulator in self.accumulators {
-            arrays.push(accumulator.finish(total)?);
-        }
+        arrays.extend(self.crew.finish(total)?);
         RecordBatch::try_new(self.schema, arrays).map_err(EngineError::internal)
     }
 }

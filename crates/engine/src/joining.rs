@@ -127,7 +127,8 @@ impl Joining {
     /// Both sides sorted by their keys and merged, and then sorted as the rows were: all of it on disk where it must.
     fn merged(&self, columns: &[usize], errors: &FirstError) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
         let sources = self.split(columns);
-        let left = Side::new(&self.room, &self.sides.left, sources.iter().filter_map(Source::left), self.sides.left_keys());
+        let left =
+            Side::new(&self.room, &self.sides.left, sources.iter().filter_map(Source::left), self.sides.left_keys());
         let right =
             Side::new(&self.room, &self.sides.right, sources.iter().filter_map(Source::right), self.sides.right_keys());
         let on = left.keys().into_iter().zip(right.keys()).collect();
@@ -139,8 +140,7 @@ impl Joining {
         };
         let order = vec![SortOptions::default(); self.sides.keys];
         let (here, there) = (left.sorted(errors)?, right.sorted(errors)?);
-        let joined =
-            SortMergeJoinExec::try_new(here, there, on, None, kind, order, NullEquality::NullEqualsNothing);
+        let joined = SortMergeJoinExec::try_new(here, there, on, None, kind, order, NullEquality::NullEqualsNothing);
         let joined = joined.map_err(EngineError::internal)?;
         let offset = left.read.len();
         let mut order = vec![left.row(0)];

@@ -8,10 +8,12 @@
 mod accumulator;
 #[cfg(test)]
 mod contract;
+mod crew;
 mod cut;
 mod engine;
 mod error;
 mod exact;
+mod exact_function;
 mod expression;
 mod feed;
 mod grouping;

@@ -107,13 +107,8 @@ pub struct Recency {
 
 impl Recency {
     pub fn new(input: Input, as_of: i64, ticks: f64) -> Self {
-        let last = ExtremeWord {
-            input,
-            class: Class::Signed,
-            kind: DataType::Int64,
-            want: Want::Largest,
-            groups: Vec::new(),
-        };
+        let last =
+            ExtremeWord { input, class: Class::Signed, kind: DataType::Int64, want: Want::Largest, groups: Vec::new() };
         Self { last, as_of, ticks }
     }
 }

@@ -14,6 +14,7 @@ use arrow::datatypes::DataType;
 
 use crate::EngineError;
 pub use cell::{Class, classed};
+pub use moments::Spread;
 
 /// Rows of a batch, and the group of each.
 pub struct Rows<'a> {
@@ -53,7 +54,10 @@ pub enum Function {
     Last,
     Distinct,
     /// From the last instant to `as_of`, in units of so many ticks of the column.
-    Recency { as_of: i64, ticks: f64 },
+    Recency {
+        as_of: i64,
+        ticks: f64,
+    },
 }
 
 /// One aggregate: which columns of the prepared rows it reads.
@@ -82,6 +86,19 @@ impl Aggregate {
                 _ => DataType::Float64,
             },
             _ => self.kind.clone(),
+        }
+    }
+
+    /// How much work a row is, roughly: where values are looked up, moved or multiplied it is more.
+    pub fn weight(&self) -> usize {
+        let text = matches!(Class::of(&self.kind), Some(Class::Text));
+        match self.function {
+            Function::Distinct => 12,
+            Function::First | Function::Last if text || self.order.is_some() => 6,
+            Function::Min | Function::Max if text => 6,
+            Function::Var | Function::Std => 6,
+            Function::Sum | Function::Mean => 3,
+            _ => 1,
         }
     }
 

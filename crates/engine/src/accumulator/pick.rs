@@ -95,7 +95,13 @@ fn each(rows: &Rows<'_>, taken: Option<&arrow::buffer::BooleanBuffer>, mut each:
 /// Whether a later row takes the place of an earlier one.
 fn better<T: PartialOrd>(later: Option<T>, earlier: Option<T>, last: bool) -> bool {
     match (later, earlier) {
-        (Some(later), Some(earlier)) => if last { later >= earlier } else { later < earlier },
+        (Some(later), Some(earlier)) => {
+            if last {
+                later >= earlier
+            } else {
+                later < earlier
+            }
+        }
         (Some(_), None) => true,
         (None, None) => last,
         (None, Some(_)) => false,

@@ -12,13 +12,20 @@ fn naive(rows: &[Row], last: bool, by: bool) -> Vec<usize> {
             return !last;
         }
         match (rows[a].2, rows[b].2) {
-            (Some(a), Some(b)) => if last { a > b } else { a < b },
+            (Some(a), Some(b)) => {
+                if last {
+                    a > b
+                } else {
+                    a < b
+                }
+            }
             (a, _) => a.is_some(),
         }
     };
     let same = |a: usize, b: usize| rows[a].0 == rows[b].0 && rows[a].1 == rows[b].1;
     let stays = |row: &usize| {
-        (0..rows.len()).filter(|&other| other != *row && same(*row, other))
+        (0..rows.len())
+            .filter(|&other| other != *row && same(*row, other))
             .all(|other| if other < *row { !wins(other, *row) } else { wins(*row, other) })
     };
     (0..rows.len()).filter(stays).collect()

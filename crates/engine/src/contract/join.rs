@@ -8,7 +8,8 @@ fn naive(left: &[Row], right: &[Row], how: &str) -> Vec<String> {
     let mut out = Vec::new();
     let shown = |key: Option<i64>| key.map_or("-".to_owned(), |key| key.to_string());
     for (key, value) in left {
-        let met: Vec<i64> = right.iter().filter(|other| key.is_some() && other.0 == *key).map(|other| other.1).collect();
+        let met: Vec<i64> =
+            right.iter().filter(|other| key.is_some() && other.0 == *key).map(|other| other.1).collect();
         let row = format!("{}|{value}", shown(*key));
         match how {
             "semi" if !met.is_empty() => out.push(row),
@@ -48,7 +49,8 @@ fn keys_of_other_names_and_types_and_columns_of_the_same_name() {
     let here = scan(vec![("id", integers([Some(2), Some(1)])), ("v", texts([Some("x"), Some("y")]))], 1);
     let there = scan(vec![("user", numbers([Some(1.0), Some(2.0)])), ("v", integers([Some(10), Some(20)]))], 2);
     let engine = engine();
-    let joined = apply_with(&engine, r#"{"join": {"with": "users", "on": {"id": "user"}}}"#, &here, &[("users", &there)]);
+    let joined =
+        apply_with(&engine, r#"{"join": {"with": "users", "on": {"id": "user"}}}"#, &here, &[("users", &there)]);
     let names: Vec<String> = joined.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["id", "v", "user", "v_users"]);
     assert_eq!(lines(&read(&*joined)), ["2|x|2.0|20", "1|y|1.0|10"]);

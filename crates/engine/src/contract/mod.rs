@@ -76,7 +76,12 @@ pub fn apply(engine: &Engine, json: &str, input: &Arc<dyn Scan>) -> Arc<dyn Scan
     apply_with(engine, json, input, &[])
 }
 
-pub fn apply_with(engine: &Engine, json: &str, input: &Arc<dyn Scan>, others: &[(&str, &Arc<dyn Scan>)]) -> Arc<dyn Scan> {
+pub fn apply_with(
+    engine: &Engine,
+    json: &str,
+    input: &Arc<dyn Scan>,
+    others: &[(&str, &Arc<dyn Scan>)],
+) -> Arc<dyn Scan> {
     try_apply(engine, json, input, others).unwrap()
 }
 

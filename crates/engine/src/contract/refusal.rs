@@ -25,11 +25,31 @@ fn mistakes_are_found_before_anything_is_read() {
         (r#"{"select": ["amount", "amount"]}"#, "bad_step", "found `amount` again"),
         (r#"{"dedupe": {"keys": ["user"]}}"#, "unknown_column", "the columns are `amount`, `event_type`"),
         (r#"{"join": {"with": "user", "on": ["amount"]}}"#, "unknown_input", "did you mean `users`?"),
-        (r#"{"join": {"with": "users", "on": {"amount": "event_type"}}}"#, "key_type", "found Int64 here and LargeUtf8"),
-        (r#"{"group": {"by": ["amount"], "aggregates": {"s": {"sum": "event_type"}}}}"#, "unsupported_type", "expected numbers"),
-        (r#"{"group": {"by": ["amount"], "aggregates": {"s": {"sum": "amount", "max": "amount"}}}}"#, "bad_step", "found 2 in `s`"),
-        (r#"{"group": {"by": ["amount"], "aggregates": {"s": {"count": "*", "over": "7d"}}}}"#, "bad_step", "as `time`"),
-        (r#"{"group": {"by": ["amount"], "time": "event_type", "aggregates": {"s": "count"}}}"#, "unsupported_type", "timestamps or dates"),
+        (
+            r#"{"join": {"with": "users", "on": {"amount": "event_type"}}}"#,
+            "key_type",
+            "found Int64 here and LargeUtf8",
+        ),
+        (
+            r#"{"group": {"by": ["amount"], "aggregates": {"s": {"sum": "event_type"}}}}"#,
+            "unsupported_type",
+            "expected numbers",
+        ),
+        (
+            r#"{"group": {"by": ["amount"], "aggregates": {"s": {"sum": "amount", "max": "amount"}}}}"#,
+            "bad_step",
+            "found 2 in `s`",
+        ),
+        (
+            r#"{"group": {"by": ["amount"], "aggregates": {"s": {"count": "*", "over": "7d"}}}}"#,
+            "bad_step",
+            "as `time`",
+        ),
+        (
+            r#"{"group": {"by": ["amount"], "time": "event_type", "aggregates": {"s": "count"}}}"#,
+            "unsupported_type",
+            "timestamps or dates",
+        ),
         (r#"{"group": {"by": ["amount"], "aggregates": {"amount": "count"}}}"#, "bad_step", "found `amount` again"),
     ];
     for (json, code, words) in cases {
@@ -43,7 +63,9 @@ fn mistakes_are_found_before_anything_is_read() {
 fn parameters_are_checked_while_they_are_read() {
     let said = |json: &str| serde_json::from_str::<RowStep>(json).unwrap_err().to_string();
     assert!(said(r#"{"group": {"by": ["a"], "aggregates": {"n": {"sums": "a"}}}}"#).contains("unknown field `sums`"));
-    assert!(said(r#"{"group": {"by": ["a"], "aggregates": {"n": {"sum": "a", "over": "7 days"}}}}"#).contains("such as 7d"));
+    assert!(
+        said(r#"{"group": {"by": ["a"], "aggregates": {"n": {"sum": "a", "over": "7 days"}}}}"#).contains("such as 7d")
+    );
     assert!(said(r#"{"group": {"by": ["a"], "aggregates": {"n": "counts"}}}"#).contains("`count`"));
     assert!(said(r#"{"derive": {"a": "1", "a": "2"}}"#).contains("found `a` again"));
     assert!(said(r#"{"join": {"with": "u", "on": ["k"], "how": "outer"}}"#).contains("`left`"));
@@ -69,7 +91,10 @@ fn steps_read_back_as_they_are_written() {
 #[test]
 fn a_cell_that_cannot_be_computed_is_named_by_its_row_only() {
     let engine = engine();
-    let secret = scan(vec![("t", texts([Some("1"), Some("2"), Some("secret")])), ("n", integers([Some(i64::MAX), Some(1), Some(0)]))], 2);
+    let secret = scan(
+        vec![("t", texts([Some("1"), Some("2"), Some("secret")])), ("n", integers([Some(i64::MAX), Some(1), Some(0)]))],
+        2,
+    );
     let error = |derive: &str| {
         let derived = apply(&engine, &format!(r#"{{"derive": {{"x": "{derive}"}}}}"#), &secret);
         let mut batches = derived.open(&[2]).unwrap();

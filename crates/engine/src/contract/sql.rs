@@ -2,7 +2,13 @@ use super::*;
 
 #[test]
 fn queries_come_in_an_order_without_ties() {
-    let input = scan(vec![("k", integers([Some(3), Some(1), None, Some(1)])), ("v", texts([Some("a"), Some("z"), Some("b"), Some("c")]))], 2);
+    let input = scan(
+        vec![
+            ("k", integers([Some(3), Some(1), None, Some(1)])),
+            ("v", texts([Some("a"), Some("z"), Some("b"), Some("c")])),
+        ],
+        2,
+    );
     let other = scan(vec![("k", integers([Some(1)])), ("w", integers([Some(10)]))], 1);
     let engine = engine();
     let of = |query: &str| made(&engine, &format!(r#"{{"sql": "{query}"}}"#), &input, &[("other", &other)]);
@@ -20,7 +26,9 @@ fn only_queries_that_give_the_same_again_are_run() {
     let input = scan(vec![("k", integers([Some(3)]))], 1);
     let engine = engine();
     let code = |query: &str| {
-        try_apply(&engine, &format!(r#"{{"sql": "{query}"}}"#), &input, &[]).err().map(|error| (error.code(), error.fault().hint.clone()))
+        try_apply(&engine, &format!(r#"{{"sql": "{query}"}}"#), &input, &[])
+            .err()
+            .map(|error| (error.code(), error.fault().hint.clone()))
     };
     assert_eq!(code("create table t as select 1"), Some(("not_a_query", None)));
     assert_eq!(code("explain select * from input"), Some(("not_a_query", None)));

@@ -59,7 +59,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected a number of days, hours, minutes or seconds such as 7d or 12h, found `{text}`");
+        let wrong =
+            || format!("expected a number of days, hours, minutes or seconds such as 7d or 12h, found `{text}`");
         let last = text.chars().last().ok_or_else(wrong)?;
         let units = [Unit::Days, Unit::Hours, Unit::Minutes, Unit::Seconds];
         let unit = units.into_iter().find(|unit| unit.letter() == last).ok_or_else(wrong)?;
