@@ -16,6 +16,7 @@ mod options;
 mod packed;
 mod reading;
 mod report;
+mod transcoded;
 mod typed;
 mod typing;
 mod window;
@@ -63,8 +64,20 @@ impl FileScan {
     /// [`Malformed::Error`] a row of the first 10,000; `no_rows`. `Mismatch`: types of files that have no wider one
     /// (`files_differ`), columns that are named in the options and not there (`missing_column`).
     pub fn open(path: &str, options: &ScanOptions) -> Result<Self, DataError> {
+        Self::open_in(path, options, source::environment())
+    }
+
+    /// Opens as [`FileScan::open`], with these variables for the environment that says how S3 is reached.
+    ///
+    /// # Errors
+    /// As [`FileScan::open`].
+    pub fn open_in(
+        path: &str,
+        options: &ScanOptions,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, DataError> {
         options.csv.check()?;
-        Self::of(source::locate(path)?, options, false)
+        Self::of(source::locate(path, environment.into_iter().collect())?, options, false)
     }
 
     fn of(found: Vec<source::Found>, options: &ScanOptions, is_exact: bool) -> Result<Self, DataError> {

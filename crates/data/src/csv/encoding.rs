@@ -1,9 +1,12 @@
 //! Bytes to UTF-8: never lossy, never guessed.
 
+mod blocks;
+
 use std::borrow::Cow;
 
 use memchr::memchr;
 
+pub(crate) use self::blocks::{Decoder, Unfit};
 use crate::options::Encoding;
 use crate::{DataError, Fault};
 

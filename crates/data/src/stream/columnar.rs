@@ -17,6 +17,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use crate::guard::guarded;
+use crate::source::object::{Answer, Object};
 use crate::source::{Found, Location, folder};
 use crate::{DataError, Fault};
 
@@ -27,12 +28,17 @@ const BATCH_ROWS: usize = 1 << 16;
 #[derive(Debug, Clone)]
 pub(super) enum Bytestore {
     File(Arc<File>, u64),
+    /// Asked for range by range: for footers.
+    Object(Arc<Object>, u64),
+    /// Ranges that were fetched, by where they start: the columns of a row group.
+    Fetched(Arc<Vec<(u64, Bytes)>>, u64),
 }
 
 impl Bytestore {
     pub(super) fn open(found: &Found) -> Result<Self, DataError> {
         match &found.at {
             Location::File(path) => Ok(Self::File(Arc::new(folder::open(path)?), found.bytes)),
+            Location::Object(object) => Ok(Self::Object(object.clone(), found.bytes)),
         }
     }
 
@@ -43,6 +49,20 @@ impl Bytestore {
             Self::File(file, _) => std::os::unix::fs::FileExt::read_at(file.as_ref(), buffer, start),
             #[cfg(windows)]
             Self::File(file, _) => std::os::windows::fs::FileExt::seek_read(file.as_ref(), buffer, start),
+            Self::Object(object, length) => {
+                let bytes = object.range(start..length.to_owned().min(start + buffer.len() as u64));
+                let bytes = bytes.wait().map_err(io::Error::other)?;
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
+            Self::Fetched(ranges, _) => {
+                let held = |(from, bytes): &&(u64, Bytes)| (*from..from + bytes.len() as u64).contains(&start);
+                let Some((from, bytes)) = ranges.iter().find(held) else { return Ok(0) };
+                let bytes = &bytes[(start - from) as usize..];
+                let count = bytes.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&bytes[..count]);
+                Ok(count)
+            }
         }
     }
 }
@@ -50,7 +70,7 @@ impl Bytestore {
 impl Length for Bytestore {
     fn len(&self) -> u64 {
         match self {
-            Self::File(_, length) => *length,
+            Self::File(_, length) | Self::Object(_, length) | Self::Fetched(_, length) => *length,
         }
     }
 }
@@ -146,6 +166,17 @@ pub(super) struct Columnar {
     group: usize,
     readers: Vec<Column>,
     left: usize,
+    /// The next row group's columns, on their way.
+    ahead: Option<Ahead>,
+}
+
+/// Ranges of an object that were asked for: where each starts.
+struct Ahead(Vec<(u64, Answer<Result<Bytes, DataError>>)>);
+
+impl std::fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ahead of {} ranges", self.0.len())
+    }
 }
 
 /// One column of the row group that is being read.
@@ -167,6 +198,7 @@ impl Columnar {
             group: 0,
             readers: Vec::new(),
             left: 0,
+            ahead: None,
         })
     }
 
@@ -176,6 +208,32 @@ impl Columnar {
         groups.iter().map(|group| group.compressed_size().max(0) as u64).sum()
     }
 
+    /// Where the row group's bytes are read: those of an object are fetched first, and those of the next one asked for.
+    fn group_store(&mut self) -> Result<Bytestore, DataError> {
+        let Bytestore::Object(object, length) = &self.store else { return Ok(self.store.clone()) };
+        let (object, length) = (object.clone(), *length);
+        let asked = self.ahead.take().unwrap_or_else(|| self.ask(&object, self.group));
+        self.ahead = Some(self.ask(&object, self.group + 1));
+        let wait = |(start, answer): (u64, Answer<_>)| Ok((start, answer.wait()?));
+        let ranges = asked.0.into_iter().map(wait).collect::<Result<Vec<_>, DataError>>()?;
+        Ok(Bytestore::Fetched(Arc::new(ranges), length))
+    }
+
+    fn ask(&self, object: &Object, group: usize) -> Ahead {
+        let metadata = self.footer.metadata.metadata();
+        let schema = metadata.file_metadata().schema_descr();
+        let columns = metadata.row_groups().get(group).map_or(&[][..], |group| group.columns());
+        let wanted = columns.iter().enumerate().filter(|(leaf, _)| {
+            let root = schema.get_column_root_idx(*leaf);
+            self.positions.contains(&root)
+        });
+        let asked = wanted.map(|(_, column)| {
+            let (start, length) = column.byte_range();
+            (start, object.range(start..start + length))
+        });
+        Ahead(asked.collect())
+    }
+
     /// The next rows: their number, and the columns asked for; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>, DataError> {
         while self.left == 0 {
@@ -183,7 +241,8 @@ impl Columnar {
             let Some(group) = groups.get(self.group) else { return Ok(None) };
             self.left = usize::try_from(group.num_rows())
                 .map_err(|_| damaged(ParquetError::General(format!("{} rows", group.num_rows())), &self.file))?;
-            let (store, metadata, group, file) = (&self.store, &self.footer.metadata, self.group, &self.file);
+            let store = &self.group_store()?;
+            let (metadata, group, file) = (&self.footer.metadata, self.group, &self.file);
             let readers = self.positions.par_iter().map(|&position| reader(store, metadata, group, position, file));
             self.readers = readers.collect::<Result<_, _>>()?;
             self.group += 1;

@@ -11,6 +11,7 @@ use super::delimited::Delimited;
 use super::options::{FileFormat, ScanOptions};
 use super::packed::unpacked;
 use super::report::Pass;
+use super::transcoded::Transcoded;
 use super::typed::Plan;
 use super::typing::{FileColumn, shape};
 use super::window::Window;
@@ -183,7 +184,8 @@ pub(super) fn open_text(
         Some(pass) => Box::new(Counted { source: found.read()?, pass }),
         None => found.read()?,
     };
-    let window = Window::new(unpacked(source, packing, &found.name)?, &found.name);
+    let text = unpacked(source, packing, &found.name)?;
+    let window = Window::new(Transcoded::of(text, options.csv.encoding, &found.name), &found.name);
     Delimited::open(window, &found.name, options)
 }
 

@@ -316,3 +316,110 @@ fn closing(quote: u8, text: &[u8], from: usize) -> Option<usize> {
         at = close + 2;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::CsvOptions;
+    use crate::csv::text::Text;
+
+    /// The fields of good rows, and the bytes of bad ones with what is wrong.
+    type Rows = Vec<Result<Vec<String>, (String, String)>>;
+
+    fn rows(form: &Form<'_>, text: &[u8]) -> (Rows, u64) {
+        let index = form.index(text);
+        let columns = form.columns();
+        let mut rows = Vec::new();
+        let mut bad = index.bad.iter().peekable();
+        for row in 0..=index.rows {
+            while let Some(bad) = bad.next_if(|bad| bad.before == row) {
+                let raw = String::from_utf8_lossy(&text[bad.start..bad.end]).into_owned();
+                let why = match bad.why {
+                    Why::Utf8(_) => "utf8".to_owned(),
+                    Why::Nul(_) => "nul".to_owned(),
+                    why => format!("{why:?}"),
+                };
+                rows.push(Err((why, raw)));
+            }
+            if row < index.rows {
+                let field = |position| {
+                    let (start, end, _) = index.span(row, position, columns);
+                    String::from_utf8(text[start..end].to_vec()).unwrap()
+                };
+                rows.push(Ok((0..columns).map(field).collect()));
+            }
+        }
+        (rows, index.blank_lines)
+    }
+
+    fn in_parts(form: &Form<'_>, text: &[u8], part_bytes: usize) -> (Rows, u64) {
+        let (mut all, mut blank_lines, mut from) = (Vec::new(), 0, 0);
+        while from < text.len() {
+            let Cut::At(at) = cut(form.dialect, text, from, part_bytes, true) else { panic!("all there is") };
+            // With any less of the text the cut is the same, or not known yet.
+            for known in from..=text.len() {
+                match cut(form.dialect, &text[..known], from, part_bytes, false) {
+                    Cut::At(early) => assert_eq!(early, at, "{:?} of {:?}", &text[..known], text),
+                    Cut::More => assert!(known < at.max(text.len()) || at == text.len()),
+                }
+            }
+            let (rows, blank) = rows(form, &text[from..at]);
+            all.extend(rows);
+            blank_lines += blank;
+            from = at;
+        }
+        (all, blank_lines)
+    }
+
+    fn check(header: &str, text: &[u8]) {
+        let options = CsvOptions::default();
+        let header = Text::new(header.as_bytes(), "a.csv", &options).unwrap().header().unwrap();
+        let dialect = Dialect::new(b',', Some(b'"'));
+        let form = Form { dialect: &dialect, header: &header };
+        let whole = rows(&form, text);
+        for part_bytes in [1, 2, 3, 5, 8, 13, 40] {
+            assert_eq!(in_parts(&form, text, part_bytes), whole, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn damage_ends_with_its_line() {
+        let options = CsvOptions::default();
+        let header = Text::new(b"h,k\n", "a.csv", &options).unwrap().header().unwrap();
+        let dialect = Dialect::new(b',', Some(b'"'));
+        let form = Form { dialect: &dialect, header: &header };
+        let text = b"1,2\n3\n\"a\"b,\"c\n4,5\nh,k\n x,\"y\n6, \"z\n7,8,9\n\n\"never\n10,11";
+        let (rows, blank_lines) = rows(&form, text);
+        let good: Vec<_> = rows.iter().filter_map(|row| row.as_ref().ok()).map(|row| row.join("|")).collect();
+        let why: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).map(|(why, _)| why.as_str()).collect();
+        assert_eq!(good, ["1|2", "4|5", "10|11"]);
+        assert_eq!(
+            why,
+            [
+                "Fields(1)",
+                "Flaw(AfterQuote, 0)",
+                "RepeatedHeader",
+                "Flaw(AfterQuote, 1)",
+                "Flaw(Unclosed, 0)"
+            ]
+        );
+        assert_eq!(blank_lines, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_do_not_show(
+            text in "[a1,\"\n\r ]{0,60}",
+            rows in "([a12]{0,3},[\"x\n]{0,3}\n){0,20}",
+            bytes in prop::collection::vec(prop::sample::select(b"a,\n\"\0\xc3\xa9\xff".to_vec()), 0..60),
+        ) {
+            check("h,k\n", text.as_bytes());
+            check("h\n", text.as_bytes());
+            check("h,k\n", rows.as_bytes());
+            check("h,k\n", format!("1,\"{rows}\"\n{rows}").as_bytes());
+            check("h,k\n", &bytes);
+        }
+    }
+}
