@@ -40,7 +40,7 @@ pub(super) struct Opened {
 }
 
 /// A file of a scan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct FilePlan {
     pub(super) found: Found,
     pub(super) form: Form,

@@ -106,7 +106,19 @@ pub struct Store {
     /// Columns whose values become folders: `country=DE/part-0.parquet`.
     #[serde(default)]
     pub partition_by: Vec<String>,
-    /// One step: of rows, or of columns.
+    /// How Parquet is compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// What was learned from the rows, as a file that `fit`, `predict` and `trainer features apply` read; absent: beside
+    /// the output, with `.state.json` in the name.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// What was done; absent: beside the output, with `.summary.json` in the name.
+    #[serde(default)]
+    pub summary: Option<String>,
+}
+
+/// One step: of rows, or of columns.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BuildStep {

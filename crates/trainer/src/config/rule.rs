@@ -6,7 +6,8 @@ use trainer_quality::DecisionThreshold;
 use trainer_tracking::{Address, alias_problem, experiment_name_problem, registered_name_problem};
 
 use super::problem::{Code, Problem};
-use super::{Config, Features, Training};
+use super::schema::{did_you_mean, list};
+use super::{Config, FeatureConfig, Features, Training};
 use crate::tracking::registered_name;
 
 /// What the rules say.

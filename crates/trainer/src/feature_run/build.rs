@@ -68,8 +68,8 @@ impl Build {
         if steps.is_empty() {
             return Ok(());
         }
-        let spec = PlanSpec { steps, pii: workshop.pii.to_vec(), seed: workshop.seed, ..PlanSpec::table() };
-        let (plan, warnings) = fit_scan(self.scan.as_ref(), &spec)?;
+        let spec = PlanSpec { select: None, exclude: Vec::new(), steps, needs: None };
+        let (plan, warnings) = fit_scan(self.scan.as_ref(), None, &spec)?;
         let plan = Arc::new(plan);
         let scan = Arc::new(plan.over(self.scan.clone(), workshop.device)?);
         self.warnings.extend(warnings);

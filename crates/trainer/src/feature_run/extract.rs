@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use trainer_data::{Batches, ColumnType, FileScan, Lenient, Malformed, Scan, ScanError, ScanOptions};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use trainer_data::{Batches, ColumnType, Lenient, Malformed, Scan, ScanError, ScanOptions};
 use trainer_features::Step;
 use trainer_features::step::coerce::{Columns, Unparsable};
 
@@ -33,8 +33,8 @@ pub fn plain(extract: &Extract, malformed: Malformed) -> ScanOptions {
 fn lenient(build: &[BuildStep]) -> Lenient {
     match build.first() {
         Some(BuildStep::Columns(Step::Coerce(step))) if step.unparsable != Unparsable::Error => match &step.columns {
-            Columns::Numeric => Lenient::Numeric,
-            Columns::These(names) => Lenient::Columns(names.clone()),
+            Columns::These(_) => Lenient::Numeric,
+            Columns::Named(names) => Lenient::Columns(names.clone()),
         },
         _ => Lenient::Nothing,
     }
@@ -42,6 +42,18 @@ fn lenient(build: &[BuildStep]) -> Lenient {
 
 /// Types that were declared, as the plan of a scan wants them.
 pub type Types = BTreeMap<String, ColumnType>;
+
+/// The type of a column of nulls.
+fn arrow_type(declared: ColumnType) -> DataType {
+    match declared {
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::Integer => DataType::Int64,
+        ColumnType::Float => DataType::Float64,
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
+}
 
 /// The rows of a scan with every column that they are known to have: one that did not come is null in every row.
 #[derive(Debug)]
@@ -74,7 +86,7 @@ impl Headed {
                     from.push(Some(place));
                 }
                 Err(_) => {
-                    let data_type = types.get(name).map_or(arrow::datatypes::DataType::Null, |it| it.arrow());
+                    let data_type = types.get(name).map_or(DataType::Null, |it| arrow_type(*it));
                     fields.push(Arc::new(Field::new(name, data_type, true)));
                     from.push(None);
                     change.disappeared.push(name.clone());
@@ -138,6 +150,6 @@ mod tests {
         assert_eq!(change, HeaderChange { appeared: vec!["new".into()], disappeared: vec!["lost".into()] });
         let batch = headed.open(&[1, 0]).unwrap().next().unwrap().unwrap();
         assert_eq!((batch.num_rows(), batch.column(0).null_count(), batch.column(1).null_count()), (2, 2, 0));
-        assert_eq!(batch.schema().field(0).data_type(), &arrow::datatypes::DataType::Float64);
+        assert_eq!(batch.schema().field(0).data_type(), &DataType::Float64);
     }
 }

@@ -1,8 +1,9 @@
 //! The end of the road: the rows, what was learned from them, and what was done.
 
+use std::io::Write;
 use std::path::Path;
 
-use trainer_data::{FileScan, Scan, ScanError, SinkOptions, WrittenFile, sink, write_bytes};
+use trainer_data::{FileScan, Scan, ScanError, SinkOptions, WrittenFile, sink};
 
 use super::Shard;
 use super::summary::Summary;
@@ -69,7 +70,6 @@ pub fn rows(
     let options = SinkOptions {
         format: store.format,
         compression: store.compression,
-        partition_by: store.partition_by.clone(),
         ..SinkOptions::default()
     };
     let mut sink = sink(path, &schema, &options)?;
@@ -88,17 +88,20 @@ pub fn rows(
 
 /// Writes a small file, whole or not at all.
 pub fn text(path: &str, text: &str) -> Result<(), ScanError> {
-    Ok(write_bytes(path, text.as_bytes())?)
+    let path = Path::new(path);
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    let aside = path.with_extension("part");
+    let mut file = fs_err::File::create(&aside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(fs_err::rename(&aside, path)?)
 }
 
 /// Writes what was done.
 pub fn summarize(path: &str, summary: &Summary) -> Result<(), ScanError> {
     text(path, &format!("{}\n", serde_json::to_string_pretty(summary)?))
-}
-
-/// The name of a file, for messages.
-pub fn name(path: &str) -> &str {
-    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
 }
 
 #[cfg(test)]
