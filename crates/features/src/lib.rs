@@ -1,4 +1,5 @@
-//! Feature plans: what is learned from a table's columns, and applied to any other table, in one form; and expectations.
+//! Feature plans: what is learned from a table's columns, and applied to any other table, in one form; expectations; and the
+//! point-in-time join of feature stores.
 //!
 //! A plan is made by [`fit`] from the training rows only and applied by [`FittedPlan::apply`]; the same code computes the
 //! columns while fitting, in training and in prediction. Steps ([`step`]) learn *column programs* ([`program`]); everything
@@ -8,12 +9,14 @@
 mod contract;
 mod error;
 pub mod expectation;
+pub mod feast;
 mod fitted_plan;
 mod frame;
 mod graph;
 mod on_device;
 mod onnx;
 mod plan;
+pub mod point_in_time;
 pub mod program;
 mod select;
 mod source;
