@@ -107,6 +107,8 @@ case(
     "ratio", ["amount", "whole"], [{"ratio": {"numerator": "amount", "denominator": "whole", "floor": 0.5}}],
     np.column_stack([table[["amount", "whole"]], table["amount"] / np.maximum(table["whole"], 0.5)]),
 )
+replaced = pd.to_numeric(table["city"], errors="coerce").fillna(0)
+case("coerce", ["amount", "city"], [{"coerce": {"columns": ["amount", "city"], "unparsable": "zero"}}], np.column_stack([table["amount"].fillna(0), replaced]))
 chain = SimpleImputer(strategy="median").fit(table[["amount"]].iloc[:FITTED].to_numpy())
 logged = np.log1p(chain.transform(table[["amount"]].to_numpy()))
 case("chain", ["amount"], [{"impute": {"strategy": "median"}}, {"log1p": {}}, {"standardize": {}}], StandardScaler().fit(logged[:FITTED]).transform(logged))

@@ -10,7 +10,7 @@ use crate::{Applied, FeatureError, FittedPlan, PlanSpec, Step, fit};
 const FOREST: Needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
 
 /// Numbers, whole numbers, text and booleans, with and without missing cells.
-fn table(rows: usize, seed: u64) -> Table {
+pub(crate) fn table(rows: usize, seed: u64) -> Table {
     let draw = |row: usize, column: u64| {
         let mut h = (row as u64 ^ (seed << 32) ^ (column << 48)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         h ^= h >> 31;
@@ -33,12 +33,12 @@ fn table(rows: usize, seed: u64) -> Table {
     .unwrap()
 }
 
-fn spec(steps: Vec<Step>) -> PlanSpec {
-    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: FOREST }
+pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
+    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST) }
 }
 
 /// Every step, as a config would write it, in forms that differ in what they learn.
-fn steps() -> Vec<Vec<Step>> {
+pub(crate) fn steps() -> Vec<Vec<Step>> {
     let one =
         |json: &str| vec![serde_json::from_str::<Step>(json).unwrap_or_else(|problem| panic!("{json}: {problem}"))];
     let mut all: Vec<Vec<Step>> = [
@@ -64,6 +64,11 @@ fn steps() -> Vec<Vec<Step>> {
         r#"{"hash": {"columns": ["city", "count"], "buckets": 4}}"#,
         r#"{"row_sum": {"columns": ["amount", "share", "member"]}}"#,
         r#"{"ratio": {"numerator": "amount", "denominator": "count", "output": "each"}}"#,
+        r#"{"coerce": {"unparsable": "zero"}}"#,
+        r#"{"coerce": {"columns": ["share", "count", "city"], "unparsable": "null", "suffix": "_number"}}"#,
+        r#"{"standardize": {"columns": ["share"], "suffix": "_z"}}"#,
+        r#"{"one_hot": {"columns": ["city"], "suffix": "_is"}}"#,
+        r#"{"hash": {"columns": ["city"], "buckets": 100, "suffix": "_h"}}"#,
     ]
     .into_iter()
     .map(one)
@@ -91,7 +96,7 @@ fn steps() -> Vec<Vec<Step>> {
 }
 
 /// All GPUs, software ones too. `TRAINER_REQUIRE=wgpu`: at least one of that kind.
-fn gpus() -> &'static [Device] {
+pub(crate) fn gpus() -> &'static [Device] {
     static GPUS: OnceLock<Vec<Device>> = OnceLock::new();
     GPUS.get_or_init(|| {
         let usable = list().into_iter().filter(|it| it.unusable.is_none() && it.name != "cpu");

@@ -35,6 +35,14 @@ impl FeatureError {
         self.fault().code
     }
 
+    /// The same of rows that come after so many others.
+    pub(crate) fn after(mut self, rows: u64) -> Self {
+        let (Self::Config(fault) | Self::Data(fault) | Self::Plan(fault) | Self::Onnx(fault) | Self::Device(fault)) =
+            &mut self;
+        fault.row = fault.row.map(|row| row + rows);
+        self
+    }
+
     pub(crate) fn config(fault: Fault) -> Self {
         Self::Config(Box::new(fault))
     }

@@ -3,16 +3,19 @@ use trainer_data::{Fault, Feature, FeatureKind, Kind, Matrix, Table, Warning};
 use trainer_kernels::Device;
 
 use crate::FeatureError;
+use crate::evaluation::{Evaluation, Unknown};
 use crate::frame::FrameColumn;
-use crate::graph::{Evaluation, Graph, NodeId};
+use crate::graph::{Graph, Node, NodeId};
 use crate::on_device;
 use crate::program::arithmetic::Arithmetic;
+use crate::program::coerce::Unparsable;
 use crate::program::lookup::Lookup;
 use crate::program::{CellType, ColumnOp};
 use crate::source::Sources;
 
-/// The version of the saved form that this program writes, and the only one it reads.
-pub const PLAN_VERSION: u32 = 1;
+/// The version of the saved form that this program writes. It reads this one and all before it: version 1 has no columns
+/// that come beside the one that they are made of.
+pub const PLAN_VERSION: u32 = 2;
 
 /// A column of the table that a plan reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,16 @@ pub struct Program {
     pub inputs: Vec<String>,
     /// The columns that it writes; a name that exists from now on means the new column.
     pub outputs: Vec<String>,
+    /// Whether its columns come beside the first of those that it reads, and not in its place. Sums and ratios do anyway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
+}
+
+impl Program {
+    /// Whether its columns come beside those that it reads, which stay.
+    pub(crate) fn is_added(&self) -> bool {
+        self.beside || matches!(self.op, ColumnOp::Arithmetic(Arithmetic::RowSum | Arithmetic::Ratio { .. }))
+    }
 }
 
 /// A plan with everything that was learned from the training rows.
@@ -68,21 +81,55 @@ pub struct Applied {
     pub warnings: Vec<Warning>,
 }
 
+/// What was odd about some rows, in numbers that add up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tally {
+    /// Missing cells of each input.
+    missing: Vec<u64>,
+    /// Cells that each program did not know.
+    unknown: Unknown,
+}
+
+impl Tally {
+    pub fn of(sources: &Sources<'_>, unknown: Unknown) -> Self {
+        let mut missing = Vec::new();
+        for (input, column) in sources.opened() {
+            missing.resize(input, 0);
+            missing.push(column.null_count() as u64);
+        }
+        Self { missing, unknown }
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        let add = |sums: &mut Vec<u64>, counts: &[u64]| {
+            sums.resize(sums.len().max(counts.len()), 0);
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        };
+        add(&mut self.missing, &other.missing);
+        add(&mut self.unknown, &other.unknown);
+    }
+}
+
 impl FittedPlan {
-    /// The plan of these columns, without the inputs and programs that none of them needs.
-    pub(crate) fn of(inputs: Vec<Input>, programs: Vec<Program>, columns: &[FrameColumn]) -> Self {
+    /// The plan of these columns, without the inputs and programs that no feature needs, and no column of a table that is
+    /// `made` of them.
+    pub(crate) fn of(inputs: Vec<Input>, programs: Vec<Program>, columns: &[FrameColumn], keeps_columns: bool) -> Self {
         let mut graph = Graph::new(&inputs);
         for (number, program) in programs.iter().enumerate() {
             graph.push(number, program).expect("it was pushed before");
         }
-        let targets: Vec<NodeId> = columns.iter().map(|column| graph.node(&column.name).expect("a column")).collect();
+        let node = |column: &FrameColumn| graph.node(&column.name).expect("a column");
+        let is_feature = |column: &&FrameColumn| column.feature && column.cell_type == CellType::Number;
+        let is_made = |column: &&FrameColumn| keeps_columns && !matches!(graph.at(node(column)), Node::Input(_));
+        let targets: Vec<NodeId> =
+            columns.iter().filter(|column| is_feature(column) || is_made(column)).map(node).collect();
         let needed = graph.needed(&targets);
         let keep = |among: &[usize], i: usize| among.contains(&i);
         let (kept_inputs, kept_programs) = (graph.inputs_among(&needed), graph.programs_among(&needed));
         let inputs = inputs.into_iter().enumerate().filter(|(i, _)| keep(&kept_inputs, *i)).map(|(_, it)| it).collect();
         let programs =
             programs.into_iter().enumerate().filter(|(i, _)| keep(&kept_programs, *i)).map(|(_, it)| it).collect();
-        let features = columns.iter().map(feature).collect();
+        let features = columns.iter().filter(is_feature).map(feature).collect();
         let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features };
         Self::try_from(saved).expect("a plan that was just made")
     }
@@ -131,7 +178,7 @@ impl FittedPlan {
     /// `Device` when the device is lost.
     pub fn apply(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
         let sources = Sources::open(table, &self.inputs)?;
-        let evaluation = Evaluation { graph: &self.graph, programs: &self.programs, sources: &sources };
+        let evaluation = Evaluation::new(&self.graph, &self.programs, &sources);
         let names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();
         let targets: Vec<NodeId> = names.iter().map(|name| self.graph.node(name).expect("checked when made")).collect();
         let (cells, unknown) = match device {
@@ -139,23 +186,23 @@ impl FittedPlan {
             Device::Gpu(gpu) => on_device::matrix(&evaluation, gpu, &targets, &names)?,
         };
         let matrix = Matrix::from_cells(table.rows(), cells, self.features.clone());
-        let mut warnings = self.newly_missing(&sources);
-        warnings.extend(unknown.iter().zip(&self.programs).filter(|(count, _)| **count > 0).map(unknown_values));
+        let mut warnings = self.told(&Tally::of(&sources, unknown));
         warnings.extend(self.rounded(&sources, &targets, &matrix));
         Ok(Applied { matrix, warnings })
     }
 
-    /// Columns with missing cells that had none in training.
-    fn newly_missing(&self, sources: &Sources<'_>) -> Vec<Warning> {
+    /// Columns with missing cells that had none in training, and values that programs do not know.
+    pub(crate) fn told(&self, tally: &Tally) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        for (i, input) in self.inputs.iter().enumerate().filter(|(_, input)| !input.missing) {
-            let count = sources.column(i).null_count() as u64;
+        for (input, &count) in self.inputs.iter().zip(&tally.missing).filter(|(input, _)| !input.missing) {
             if count > 0 {
                 let message = format!("{count} cells are missing, and none was in training: treated as missing");
                 let (code, column) = ("new_missing".into(), Some(input.name.clone()));
                 warnings.push(Warning { code, column, count, message });
             }
         }
+        let unknown = tally.unknown.iter().zip(&self.programs).filter(|(count, _)| **count > 0);
+        warnings.extend(unknown.map(unknown_values));
         warnings
     }
 
@@ -178,13 +225,16 @@ impl FittedPlan {
     }
 }
 
+/// More levels than this have no names: no learner takes so many, and a table needs none.
+const MOST_NAMES: usize = 1 << 16;
+
 /// Up to here `f32` holds every whole number.
 const MAX_EXACT: f32 = 16_777_216.0;
 
 fn feature(column: &FrameColumn) -> Feature {
     let kind = match &column.levels {
-        Some(levels) => FeatureKind::Category { levels: levels.clone() },
-        None => FeatureKind::Number,
+        Some(levels) if levels.count() <= MOST_NAMES => FeatureKind::Category { levels: levels.names() },
+        _ => FeatureKind::Number,
     };
     Feature { name: column.name.clone(), kind }
 }
@@ -194,6 +244,11 @@ fn unknown_values((count, program): (&u64, &Program)) -> Warning {
     let (code, message) = match &program.op {
         ColumnOp::Arithmetic(Arithmetic::Log1p) => {
             ("no_logarithm", format!("{count} values at or below -1 have no log1p: treated as missing"))
+        }
+        ColumnOp::Fill(_) => ("missing_replaced", format!("{count} cells were missing: replaced by 0")),
+        ColumnOp::Coerce(op) => {
+            let become_what = if op.unparsable == Unparsable::Zero { "replaced by 0" } else { "treated as missing" };
+            ("unparsable_replaced", format!("{count} cells were no numbers: {become_what}"))
         }
         ColumnOp::OneHot(op) if op.unknown.is_some() => {
             ("unknown_level", format!("{count} values were not seen in training: counted as rare"))
@@ -219,8 +274,8 @@ impl TryFrom<SavedPlan> for FittedPlan {
 
     fn try_from(saved: SavedPlan) -> Result<Self, String> {
         let SavedPlan { version, inputs, programs, features } = saved;
-        if version != PLAN_VERSION {
-            return Err(format!("version {version}, where this program reads version {PLAN_VERSION}"));
+        if !(1..=PLAN_VERSION).contains(&version) {
+            return Err(format!("version {version}, where this program reads versions up to {PLAN_VERSION}"));
         }
         let mut graph = Graph::new(&inputs);
         for (number, program) in programs.iter().enumerate() {

@@ -5,8 +5,9 @@ use trainer_data::{Fault, Kind, Levels, Table, Warning};
 
 use crate::FeatureError;
 use crate::error::unknown_column;
+use crate::evaluation::Evaluation;
 use crate::fitted_plan::{Input, Program};
-use crate::graph::{Evaluation, Graph};
+use crate::graph::Graph;
 use crate::program::{CellType, ColumnOp};
 use crate::source::Sources;
 
@@ -27,7 +28,7 @@ pub struct FrameColumn {
     /// What its cells are.
     pub cell_type: CellType,
     /// The levels' names, where its numbers are level codes.
-    pub levels: Option<Vec<String>>,
+    pub levels: Option<LevelNames>,
     /// Whether it becomes a feature, and is taken by steps that do not say which columns they take.
     pub feature: bool,
 }
@@ -47,24 +48,68 @@ pub struct LearnedProgram {
     /// The program.
     pub program: Program,
     /// The levels' names, where its numbers are level codes.
-    pub levels: Option<Vec<String>>,
+    pub levels: Option<LevelNames>,
+}
+
+/// What the codes of a column stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LevelNames {
+    /// Levels by name.
+    Named(Vec<String>),
+    /// So many buckets, which have no names but their numbers.
+    Numbered(u32),
+}
+
+impl LevelNames {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Named(names) => names.len(),
+            Self::Numbered(count) => *count as usize,
+        }
+    }
+
+    /// The names.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Named(names) => names.clone(),
+            Self::Numbered(count) => (0..*count).map(|number| number.to_string()).collect(),
+        }
+    }
 }
 
 impl Learned {
     /// Adds a program from one column to the column of the same name.
     pub fn in_place(&mut self, column: &str, op: impl Into<ColumnOp>) {
-        self.add(op, vec![column.to_owned()], vec![column.to_owned()]);
+        self.put(column, None, op);
     }
 
-    /// Adds a program.
+    /// Adds a program from one column to that column; with a suffix to a new one beside it.
+    pub fn put(&mut self, column: &str, suffix: Option<&str>, op: impl Into<ColumnOp>) {
+        let output = format!("{column}{}", suffix.unwrap_or_default());
+        self.add(op, vec![column.to_owned()], vec![output]);
+        self.last().beside = suffix.is_some();
+    }
+
+    /// Adds a program in place of its first column.
     pub fn add(&mut self, op: impl Into<ColumnOp>, inputs: Vec<String>, outputs: Vec<String>) {
-        self.programs.push(LearnedProgram { program: Program { op: op.into(), inputs, outputs }, levels: None });
+        let program = Program { op: op.into(), inputs, outputs, beside: false };
+        self.programs.push(LearnedProgram { program, levels: None });
     }
 
-    /// Adds a program whose numbers are codes of these levels.
-    pub fn category(&mut self, column: &str, op: impl Into<ColumnOp>, levels: Vec<String>) {
-        self.in_place(column, op);
-        self.programs.last_mut().expect("just added").levels = Some(levels);
+    /// Adds a program whose columns come beside those that it reads.
+    pub fn add_beside(&mut self, op: impl Into<ColumnOp>, inputs: Vec<String>, outputs: Vec<String>) {
+        self.add(op, inputs, outputs);
+        self.last().beside = true;
+    }
+
+    /// Says that the numbers of the last program are codes of these levels.
+    pub fn coded(&mut self, levels: LevelNames) {
+        self.programs.last_mut().expect("a program").levels = Some(levels);
+    }
+
+    fn last(&mut self) -> &mut Program {
+        &mut self.programs.last_mut().expect("just added").program
     }
 }
 
@@ -173,7 +218,7 @@ impl<'t> Frame<'t> {
     }
 
     fn evaluation(&self) -> Evaluation<'_> {
-        Evaluation { graph: &self.graph, programs: &self.programs, sources: &self.sources }
+        Evaluation::new(&self.graph, &self.programs, &self.sources)
     }
 
     /// The cells of a column of numbers, `NaN` = missing.
@@ -182,13 +227,21 @@ impl<'t> Frame<'t> {
     /// When a cell is infinite.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>, FeatureError> {
         let node = self.graph.node(name).ok_or_else(|| FeatureError::config(unknown_column(name, self.names())))?;
-        self.evaluation().numbers(node)
+        Ok(self.evaluation().columns(&[node])?.0)
     }
 
     /// The levels of a text column.
     pub fn levels(&self, name: &str) -> Levels {
         let node = self.graph.node(name).expect("a column of the frame");
-        self.evaluation().levels(node)
+        let evaluation = self.evaluation();
+        let codes = evaluation.codes(node);
+        let mut order: Vec<usize> = (0..codes.values.len()).collect();
+        order.sort_by_key(|&code| &codes.values[code]);
+        let mut rank = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, &code)| rank[code] = place as u32);
+        let code = |&code: &u32| rank.get(code as usize).copied().unwrap_or(Levels::MISSING);
+        let values = order.iter().map(|&code| codes.values[code].to_string()).collect();
+        Levels { codes: codes.codes.iter().map(code).collect(), values }
     }
 
     fn names(&self) -> impl Iterator<Item = &str> + Clone {
@@ -203,8 +256,8 @@ impl<'t> Frame<'t> {
         Ok(learned.warnings)
     }
 
-    fn push(&mut self, program: Program, levels: Option<Vec<String>>) -> Result<(), FeatureError> {
-        let replaces = !is_added(&program);
+    fn push(&mut self, program: Program, levels: Option<LevelNames>) -> Result<(), FeatureError> {
+        let replaces = !program.is_added();
         let mut seen = HashSet::new();
         for name in &program.outputs {
             let own = replaces && program.inputs[0] == *name;
@@ -242,12 +295,6 @@ impl<'t> Frame<'t> {
     pub(crate) fn into_parts(self) -> (Vec<Input>, Vec<Program>, Vec<FrameColumn>) {
         (self.inputs, self.programs, self.columns)
     }
-}
-
-/// Whether the program's columns come beside its inputs, which stay.
-fn is_added(program: &Program) -> bool {
-    use crate::program::arithmetic::Arithmetic;
-    matches!(program.op, ColumnOp::Arithmetic(Arithmetic::RowSum | Arithmetic::Ratio { .. }))
 }
 
 fn fits(column: &FrameColumn, takes: Takes) -> bool {

@@ -1,22 +1,13 @@
-//! A plan's programs with their names resolved, and their evaluation over a table.
+//! A plan's programs with their names resolved.
 //!
-//! A node is one column at one moment: an input, what a program wrote, or one of the 0/1 columns of a one-hot program. Rows
-//! are done in blocks, so that what lies between two programs stays in the cache; blocks and unrelated columns run in
-//! parallel. Every cell is computed from its own row alone, so neither the block size nor the threads change a number.
+//! A node is one column at one moment: an input, what a program wrote, or one of the 0/1 columns of a one-hot program.
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-use trainer_data::{Fault, Levels};
-
-use crate::FeatureError;
 use crate::fitted_plan::{Input, Program};
 use crate::program::fill::Constant;
-use crate::program::{Answer, Cell, CellType, ColumnOp};
-use crate::source::{Sources, cell_type};
-
-/// Rows per block: one column of `f64` is 16 KiB.
-const BLOCK: usize = 2048;
+use crate::program::{CellType, ColumnOp};
+use crate::source::cell_type;
 
 pub(crate) type NodeId = usize;
 
@@ -37,9 +28,6 @@ pub(crate) struct Graph {
     names: HashMap<String, NodeId>,
 }
 
-/// How often each program met a value that it does not know.
-pub(crate) type Unknown = Vec<u64>;
-
 impl Graph {
     /// The inputs alone.
     pub fn new(inputs: &[Input]) -> Self {
@@ -49,6 +37,11 @@ impl Graph {
             graph.names.insert(input.name.clone(), node);
         }
         graph
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     fn add(&mut self, node: Node, cell_type: CellType) -> NodeId {
@@ -112,7 +105,7 @@ impl Graph {
         (0..self.nodes.len()).filter(|&node| wanted[node]).collect()
     }
 
-    fn parents(&self, node: NodeId) -> &[NodeId] {
+    pub fn parents(&self, node: NodeId) -> &[NodeId] {
         match &self.nodes[node] {
             Node::Input(_) => &[],
             Node::Apply { inputs, .. } => inputs,
@@ -196,275 +189,6 @@ impl Graph {
         }
         groups.into_iter().map(|(_, positions)| positions).collect()
     }
-}
-
-/// A graph with the table it runs on.
-pub(crate) struct Evaluation<'a> {
-    pub graph: &'a Graph,
-    pub programs: &'a [Program],
-    pub sources: &'a Sources<'a>,
-}
-
-/// A text column as programs read it: its codes, and each level's answer (the last is that of missing cells).
-pub(crate) struct Coded<'a> {
-    codes: &'a [u32],
-    pub answers: Vec<Answer>,
-}
-
-/// One group of columns.
-struct Group<'a> {
-    /// Nodes that need a buffer, in order of computation; the buffer's number is the position here.
-    nodes: Vec<NodeId>,
-    buffer: HashMap<NodeId, usize>,
-    coded: HashMap<NodeId, Coded<'a>>,
-    targets: Vec<NodeId>,
-}
-
-/// A block of rows of one group, with the cells to write.
-struct Task<'g, 'a, T> {
-    group: &'g Group<'a>,
-    start: usize,
-    outputs: Vec<&'g mut [T]>,
-}
-
-/// A cell that no learner can take.
-struct OddCell {
-    /// The column that was to be written, or the input that was read.
-    column: Result<usize, usize>,
-    row: usize,
-    value: f64,
-}
-
-/// How a number is written to a cell: `false` when it does not fit.
-trait Written: Copy + Send + Default {
-    fn of(value: f64) -> (Self, bool);
-}
-
-impl Written for f64 {
-    fn of(value: f64) -> (Self, bool) {
-        (value, true)
-    }
-}
-
-impl Written for f32 {
-    fn of(value: f64) -> (Self, bool) {
-        let rounded = value as f32;
-        (rounded, !rounded.is_infinite())
-    }
-}
-
-impl<'a> Evaluation<'a> {
-    /// One column of numbers, for fitting.
-    ///
-    /// # Errors
-    /// As [`Self::matrix`].
-    pub fn numbers(&self, node: NodeId) -> Result<Vec<f64>, FeatureError> {
-        Ok(self.run::<f64>(&[node], &[""])?.0)
-    }
-
-    /// Columns of numbers, one after the other, and how often each program met an unknown value.
-    ///
-    /// # Errors
-    /// When a cell is infinite.
-    pub fn columns(&self, nodes: &[NodeId]) -> Result<(Vec<f64>, Unknown), FeatureError> {
-        self.run::<f64>(nodes, &vec![""; nodes.len()])
-    }
-
-    /// The levels of a text column, its fills included.
-    pub fn levels(&self, node: NodeId) -> Levels {
-        let (input, fill) = self.graph.text(node, self.programs);
-        let mut levels = self.sources.levels(input).clone();
-        let Some(fill) = fill.filter(|_| levels.codes.contains(&Levels::MISSING)) else { return levels };
-        let code = match levels.values.binary_search_by(|value| value.as_str().cmp(fill)) {
-            Ok(code) => code as u32,
-            Err(place) => {
-                let place = place as u32;
-                levels.values.insert(place as usize, fill.to_owned());
-                levels
-                    .codes
-                    .iter_mut()
-                    .filter(|code| **code != Levels::MISSING && **code >= place)
-                    .for_each(|code| *code += 1);
-                place
-            }
-        };
-        levels.codes.iter_mut().filter(|found| **found == Levels::MISSING).for_each(|found| *found = code);
-        levels
-    }
-
-    /// The cells of these columns, column after column, and how often each program met an unknown value.
-    ///
-    /// # Errors
-    /// A number that `f32` cannot hold, by row and by name.
-    pub fn matrix(&self, targets: &[NodeId], names: &[&str]) -> Result<(Vec<f32>, Unknown), FeatureError> {
-        self.run::<f32>(targets, names)
-    }
-
-    fn run<T: Written>(&self, targets: &[NodeId], names: &[&str]) -> Result<(Vec<T>, Unknown), FeatureError> {
-        let rows = self.sources.table.rows();
-        let mut cells = vec![T::default(); rows * targets.len()];
-        let mut unknown = vec![0; self.programs.len()];
-        if rows == 0 || targets.is_empty() {
-            return Ok((cells, unknown));
-        }
-        let positions = self.graph.groups(targets);
-        let groups: Vec<Group<'_>> = positions
-            .par_iter()
-            .map(|positions| self.group(positions.iter().map(|&position| targets[position]).collect()))
-            .collect();
-        let mut blocks: Vec<_> = cells.chunks_mut(rows).map(|column| column.chunks_mut(BLOCK)).collect();
-        let mut tasks = Vec::new();
-        for (group, positions) in groups.iter().zip(&positions) {
-            for start in (0..rows).step_by(BLOCK) {
-                let outputs = positions.iter().map(|&position| blocks[position].next().expect("a block")).collect();
-                tasks.push((positions, Task { group, start, outputs }));
-            }
-        }
-        let counts: Vec<_> = tasks
-            .into_par_iter()
-            .map_init(Vec::new, |buffers, (positions, task)| {
-                self.block(task, buffers)
-                    .map_err(|odd| OddCell { column: odd.column.map(|target| positions[target]), ..odd })
-            })
-            .collect();
-        for count in counts {
-            match count {
-                Ok(count) => count.iter().for_each(|&(program, count)| unknown[program] += count),
-                Err(odd) => return Err(self.refused(&odd, names)),
-            }
-        }
-        Ok((cells, unknown))
-    }
-
-    fn refused(&self, odd: &OddCell, names: &[&str]) -> FeatureError {
-        let fault = match odd.value {
-            value if value.is_infinite() => {
-                Fault::new("infinite_value", format!("expected a finite number, found {value}"))
-                    .hint("correct the value, or leave it empty if it is not known")
-            }
-            value => {
-                let message = format!("expected a number within the range of 32-bit floats, found {value:e}");
-                let hint = "bring the column into range with the steps `clip`, `log1p` or `standardize`";
-                Fault::new("number_out_of_range", message).hint(hint)
-            }
-        };
-        let name = match odd.column {
-            Ok(target) => names[target],
-            Err(input) => self.sources.column(input).name(),
-        };
-        FeatureError::data(fault.place(&self.sources.table.place(odd.row)).column(name))
-    }
-
-    /// What is computed once for all blocks of a group.
-    fn group(&self, targets: Vec<NodeId>) -> Group<'_> {
-        let needed = self.graph.needed(&targets);
-        let read = |node: &NodeId| needed.iter().any(|&other| self.graph.parents(other).contains(node));
-        let nodes: Vec<NodeId> = needed
-            .iter()
-            .copied()
-            .filter(|node| self.graph.types[*node] == CellType::Number)
-            .filter(|node| !matches!(self.graph.nodes[*node], Node::Flag { .. }) || read(node))
-            .collect();
-        let coded = nodes.iter().filter_map(|&node| Some((node, self.coded(node)?))).collect();
-        let buffer = nodes.iter().enumerate().map(|(i, &node)| (node, i)).collect();
-        Group { nodes, buffer, coded, targets }
-    }
-
-    /// A program's answers to the levels of its text column, if it is one.
-    pub fn coded(&self, node: NodeId) -> Option<Coded<'_>> {
-        let Node::Apply { program, inputs } = &self.graph.nodes[node] else { return None };
-        if self.graph.types[inputs[0]] != CellType::Text {
-            return None;
-        }
-        let op = self.programs[*program].op.as_dyn();
-        let (input, fill) = self.graph.text(inputs[0], self.programs);
-        let levels = self.sources.levels(input);
-        let mut answers: Vec<Answer> = levels.values.iter().map(|value| op.level(Cell::Text(value))).collect();
-        answers.push(op.level(fill.map_or(Cell::Missing, Cell::Text)));
-        Some(Coded { codes: &levels.codes, answers })
-    }
-
-    /// Computes one block; answers how many unknown values each program met, or the first cell that does not fit.
-    fn block<T: Written>(
-        &self,
-        task: Task<'_, '_, T>,
-        buffers: &mut Vec<Vec<f64>>,
-    ) -> Result<Vec<(usize, u64)>, OddCell> {
-        let Task { group, start, outputs } = task;
-        let rows = start..start + outputs[0].len();
-        buffers.resize_with(group.nodes.len().max(buffers.len()), Vec::new);
-        let mut counts = Vec::new();
-        for (number, &node) in group.nodes.iter().enumerate() {
-            let (done, rest) = buffers.split_at_mut(number);
-            rest[0].resize(rows.len(), 0.0);
-            let output = &mut rest[0][..rows.len()];
-            let column = |node: NodeId| &done[group.buffer[&node]][..rows.len()];
-            match &self.graph.nodes[node] {
-                Node::Input(i) => self.sources.read(*i, rows.clone(), output).map_err(|(place, value)| OddCell {
-                    column: Err(*i),
-                    row: start + place,
-                    value,
-                })?,
-                Node::Flag { of, column: flag } => write_flags(column(*of), *flag, output),
-                Node::Apply { program, inputs } => {
-                    let mut unknown = 0;
-                    match group.coded.get(&node) {
-                        Some(coded) => coded.write(rows.clone(), output, &mut unknown),
-                        None => {
-                            let inputs: Vec<&[f64]> = inputs.iter().map(|&input| column(input)).collect();
-                            self.programs[*program].op.as_dyn().numbers(&inputs, output, &mut unknown);
-                        }
-                    }
-                    counts.push((*program, unknown));
-                }
-            }
-        }
-        for (target, (output, &node)) in outputs.into_iter().zip(&group.targets).enumerate() {
-            match (group.buffer.get(&node), &self.graph.nodes[node]) {
-                (None, Node::Flag { of, column }) => {
-                    write_flags(&buffers[group.buffer[of]][..rows.len()], *column, output)
-                }
-                (buffer, _) => {
-                    let numbers = &buffers[*buffer.expect("a buffer")][..rows.len()];
-                    write(numbers, output).map_err(|i| OddCell {
-                        column: Ok(target),
-                        row: start + i,
-                        value: numbers[i],
-                    })?;
-                }
-            }
-        }
-        Ok(counts)
-    }
-}
-
-impl Coded<'_> {
-    fn write(&self, rows: std::ops::Range<usize>, output: &mut [f64], unknown: &mut u64) {
-        let missing = self.answers.len() - 1;
-        for (y, &code) in output.iter_mut().zip(&self.codes[rows]) {
-            let answer = self.answers[(code as usize).min(missing)];
-            *y = answer.value;
-            *unknown += u64::from(answer.unknown);
-        }
-    }
-}
-
-fn write_flags<T: Written>(columns: &[f64], flag: u32, output: &mut [T]) {
-    let (zero, one) = (T::of(0.0).0, T::of(1.0).0);
-    for (y, &column) in output.iter_mut().zip(columns) {
-        *y = if column == f64::from(flag) { one } else { zero };
-    }
-}
-
-/// Writes numbers, or says which is the first that does not fit.
-fn write<T: Written>(numbers: &[f64], output: &mut [T]) -> Result<(), usize> {
-    let mut fits = true;
-    for (y, &x) in output.iter_mut().zip(numbers) {
-        let (value, fit) = T::of(x);
-        *y = value;
-        fits &= fit;
-    }
-    if fits { Ok(()) } else { Err(numbers.iter().position(|&x| !T::of(x).1).expect("one that does not fit")) }
 }
 
 #[cfg(test)]

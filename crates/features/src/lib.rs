@@ -5,9 +5,11 @@
 //! columns while fitting, in training and in prediction. Steps ([`step`]) learn *column programs* ([`program`]); everything
 //! after that - saving, applying, exporting - knows programs only.
 
+mod codes;
 #[cfg(test)]
 mod contract;
 mod error;
+mod evaluation;
 pub mod expectation;
 pub mod feast;
 mod fitted_plan;
@@ -15,16 +17,20 @@ mod frame;
 mod graph;
 mod on_device;
 mod onnx;
+mod output;
 mod plan;
 pub mod point_in_time;
 pub mod program;
 mod select;
+mod sink;
 mod source;
 pub mod step;
+mod stream;
 
 pub use error::FeatureError;
 pub use fitted_plan::{Applied, FittedPlan, Input, PLAN_VERSION, Program};
-pub use frame::{Frame, FrameColumn, Learned, LearnedProgram, Takes};
+pub use frame::{Frame, FrameColumn, Learned, LearnedProgram, LevelNames, Takes};
 pub use onnx::{MISSING_TEXTS, OnnxPlan};
-pub use plan::{PlanSpec, fit};
+pub use plan::{Labels, PlanSpec, fit, fit_scan};
 pub use step::{Step, Transform};
+pub use stream::PlanScan;

@@ -13,8 +13,10 @@ use trainer_data::Fault;
 use trainer_kernels::{self as kernels, Applied, Cells, Gpu, Pass};
 
 use crate::FeatureError;
-use crate::graph::{Evaluation, Node, NodeId, Unknown};
+use crate::evaluation::{Evaluation, Unknown};
+use crate::graph::{Node, NodeId};
 use crate::program::arithmetic::Arithmetic;
+use crate::program::fill::Constant;
 use crate::program::{CellType, ColumnOp};
 use chain::Chain;
 
@@ -30,8 +32,8 @@ const BLOCK: usize = if cfg!(test) { 700 } else { 1 << 18 };
 enum Source {
     /// The numbers of an input.
     Input(usize),
-    /// The codes of an input.
-    Codes(usize),
+    /// The codes of a text column.
+    Codes(NodeId),
     /// What the host computed for a node.
     Host(NodeId),
 }
@@ -66,7 +68,9 @@ fn is_hosts(evaluation: &Evaluation<'_>, node: NodeId) -> bool {
     match &evaluation.programs[*program].op {
         ColumnOp::Arithmetic(Arithmetic::Log1p) => true,
         ColumnOp::Hash(_) => evaluation.graph.cell_type(inputs[0]) == CellType::Number,
-        _ => false,
+        ColumnOp::Fill(op) => op.counted && matches!(op.value, Constant::Number(_)),
+        // What stops a run is found, and told, by the host.
+        op => op.as_dyn().is_strict(),
     }
 }
 
@@ -139,7 +143,7 @@ impl Compiled {
         let host: HashMap<NodeId, &[f64]> = nodes.into_iter().zip(numbers.chunks(rows)).collect();
         let mut read = |rows: std::ops::Range<usize>| {
             let cells = |source: &Source| match *source {
-                Source::Codes(input) => Cells::Codes(&evaluation.sources.levels(input).codes[rows.clone()]),
+                Source::Codes(text) => Cells::Codes(&evaluation.codes(text).codes[rows.clone()]),
                 Source::Host(node) => Cells::Numbers(Cow::Borrowed(&host[&node][rows.clone()])),
                 Source::Input(input) => {
                     let mut numbers = vec![f64::NAN; rows.len()];

@@ -26,7 +26,7 @@ use crate::program::lookup::{Keys, Lookup};
 use crate::program::one_hot::OneHot;
 use crate::program::{Cell, CellType, ColumnOp};
 use crate::source::cell_type;
-use crate::{FeatureError, FittedPlan, Input};
+use crate::{FeatureError, FittedPlan, Input, Program};
 use image::Image;
 
 /// What `None`, a float `NaN`, `pandas.NA` and `pandas.NaT` are when Python hands them over as text.
@@ -53,6 +53,7 @@ impl FittedPlan {
     /// # Errors
     /// `Onnx` when a program cannot be expressed: which column, and why.
     pub fn to_onnx(&self, graph: &mut Onnx) -> Result<OnnxPlan, FeatureError> {
+        self.programs().iter().try_for_each(expressible)?;
         let inputs = self.inputs().iter().map(|input| declare(graph, input)).collect();
         let mut export = Export { plan: self, graph, inputs, done: HashMap::new(), notes: Vec::new() };
         let mut columns = Vec::with_capacity(self.features().len());
@@ -65,6 +66,18 @@ impl FittedPlan {
         let wide = graph.beside(&columns);
         Ok(OnnxPlan { matrix: graph.cast(&wide), notes })
     }
+}
+
+/// Refuses the programs that have no ONNX form.
+fn expressible(program: &Program) -> Result<(), FeatureError> {
+    let what = match &program.op {
+        ColumnOp::Coerce(_) => {
+            "the step `coerce` of text has no ONNX form: runtimes read numbers in text each in their way"
+        }
+        _ => return Ok(()),
+    };
+    let fault = Fault::new("not_in_onnx", what).column(&program.inputs[0]);
+    Err(FeatureError::onnx(fault.hint("do this before the model: in the features that it is trained on")))
 }
 
 /// An input of the graph.
@@ -147,7 +160,7 @@ impl<'a> Export<'a> {
                 self.answers(one_hot_answers(op, None), &place)
             }
             ColumnOp::Arithmetic(op) => self.arithmetic(op, &x),
-            ColumnOp::Hash(_) => unreachable!("done above"),
+            ColumnOp::Hash(_) | ColumnOp::Coerce(_) => unreachable!("done above, or refused"),
         })
     }
 
@@ -211,7 +224,7 @@ impl<'a> Export<'a> {
             ColumnOp::Fill(_) | ColumnOp::Affine(_) | ColumnOp::Arithmetic(_) => {
                 inputs.iter().any(|&input| self.is_rounded(input))
             }
-            ColumnOp::Cut(_) | ColumnOp::Lookup(_) | ColumnOp::OneHot(_) | ColumnOp::Hash(_) => false,
+            _ => false,
         }
     }
 
@@ -329,13 +342,14 @@ impl<'a> Export<'a> {
             Node::Apply { program, inputs } => {
                 let all = || inputs.iter().all(|&input| self.is_whole(input));
                 match &self.plan.programs()[*program].op {
-                    ColumnOp::Fill(Fill { value: Constant::Number(value) }) => whole(*value) && all(),
+                    ColumnOp::Fill(Fill { value: Constant::Number(value), .. }) => whole(*value) && all(),
                     ColumnOp::Fill(_) | ColumnOp::OneHot(_) | ColumnOp::Hash(_) | ColumnOp::Cut(_) => true,
                     ColumnOp::Lookup(op) => op.values.iter().chain(&op.missing).chain(&op.unknown).all(|&it| whole(it)),
                     ColumnOp::Affine(Affine { center, scale, offset, low, high }) => {
                         [*center, *scale, *offset].iter().chain(low).chain(high).all(|&it| whole(it)) && all()
                     }
                     ColumnOp::Arithmetic(op) => *op == Arithmetic::RowSum && all(),
+                    ColumnOp::Coerce(_) => false,
                 }
             }
         }

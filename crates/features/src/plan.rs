@@ -1,8 +1,8 @@
-use trainer_data::{Categories, Fault, Kind, Needs, Table, Warning};
+use trainer_data::{Categories, Fault, Kind, Needs, Scan, ScanError, Table, Warning};
 
 use crate::FeatureError;
 use crate::fitted_plan::FittedPlan;
-use crate::frame::{Frame, FrameColumn, Learned};
+use crate::frame::{Frame, FrameColumn, Learned, LevelNames};
 use crate::program::CellType;
 use crate::program::affine::Affine;
 use crate::program::lookup::{Keys, Lookup};
@@ -21,8 +21,9 @@ pub struct PlanSpec {
     pub exclude: Vec<String>,
     /// What is done to the columns, in order.
     pub steps: Vec<Step>,
-    /// What the learner takes; what the steps leave is brought to it.
-    pub needs: Needs,
+    /// What the learner takes; what the steps leave is brought to it. None: there is no learner, and the columns go into a
+    /// table as the steps leave them.
+    pub needs: Option<Needs>,
 }
 
 /// Learns a plan from the training rows.
@@ -43,14 +44,35 @@ pub fn fit(table: &Table, y: Option<&[u32]>, spec: &PlanSpec) -> Result<(FittedP
         let learned = step.as_dyn().fit(&frame, y)?;
         warnings.extend(frame.extend(step.name(), learned)?);
     }
-    warnings.extend(suit(&mut frame, spec.needs)?);
+    if let Some(needs) = spec.needs {
+        warnings.extend(suit(&mut frame, needs)?);
+    }
     let (inputs, programs, columns) = frame.into_parts();
-    let columns: Vec<_> = columns.into_iter().filter(|column| column.feature).collect();
-    if columns.is_empty() {
+    if spec.needs.is_some() && !columns.iter().any(|column| column.feature) {
         return Err(no_features(table));
     }
-    Ok((FittedPlan::of(inputs, programs, &columns), warnings))
+    Ok((FittedPlan::of(inputs, programs, &columns, spec.needs.is_none()), warnings))
 }
+
+/// Learns a plan from the rows of a scan; `labels` gives the class of each row of a table of some of them.
+///
+/// # Errors
+/// As [`fit`], and what stops the reading.
+pub fn fit_scan(
+    scan: &dyn Scan,
+    labels: Option<&Labels<'_>>,
+    spec: &PlanSpec,
+) -> Result<(FittedPlan, Vec<Warning>), ScanError> {
+    let schema = scan.schema();
+    let all: Vec<usize> = (0..schema.fields().len()).collect();
+    let batches = scan.open(&all)?.collect::<Result<Vec<_>, _>>()?;
+    let table = Table::from_batch(&arrow::compute::concat_batches(&schema, &batches)?)?;
+    let y = labels.map(|labels| labels(&table)).transpose()?;
+    Ok(fit(&table, y.as_deref(), spec)?)
+}
+
+/// The class of each row of a table.
+pub type Labels<'a> = dyn Fn(&Table) -> Result<Vec<u32>, ScanError> + Sync + 'a;
 
 /// Brings what the steps left to what the learner takes.
 fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureError> {
@@ -66,7 +88,7 @@ fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureErro
     warnings.extend(frame.extend(FEATURES, learned)?);
     let numbers = |frame: &Frame<'_>| features_where(frame, |column| column.levels.is_none());
     if !needs.missing {
-        let impute = Impute { columns: Some(numbers(frame)), strategy: Strategy::Median, fill_value: None };
+        let impute = Impute { columns: Some(numbers(frame)), strategy: Strategy::Median, ..Impute::default() };
         warnings.extend(extend(frame, &impute)?);
     }
     if needs.scaled {
@@ -100,11 +122,12 @@ fn encode(frame: &Frame<'_>, text: &[String], max_levels: usize) -> Result<Learn
         }
         let values = (0..levels.len()).map(|code| code as f64).collect();
         let op = Lookup { keys: Keys::Text(levels.clone()), values, missing: None, unknown: None };
-        learned.category(name, op, levels);
+        learned.in_place(name, op);
+        learned.coded(LevelNames::Named(levels));
     }
     let wide = frame.columns().iter().filter(|column| column.feature && text.iter().all(|name| *name != column.name));
     too_many.extend(wide.filter_map(|column| {
-        let levels = column.levels.as_ref()?.len();
+        let levels = column.levels.as_ref()?.count();
         (levels > max_levels).then(|| (column.name.clone(), levels))
     }));
     if too_many.is_empty() { Ok(learned) } else { Err(too_many_levels(&too_many, max_levels)) }
@@ -146,7 +169,12 @@ mod tests {
     const LINEAR: Needs = Needs { categories: Categories::OneHot, missing: false, scaled: true };
 
     fn spec(steps: &str, needs: Needs) -> PlanSpec {
-        PlanSpec { select: None, exclude: vec!["y".into()], steps: serde_json::from_str(steps).unwrap(), needs }
+        PlanSpec {
+            select: None,
+            exclude: vec!["y".into()],
+            steps: serde_json::from_str(steps).unwrap(),
+            needs: Some(needs),
+        }
     }
 
     fn table() -> Table {
@@ -228,7 +256,7 @@ mod tests {
         let (plan, _) = fit(&table(), None, &spec(r#"[{"standardize": {}}]"#, FOREST)).unwrap();
         let json = plan.to_json();
         for (from, to) in [
-            (r#""version": 1"#, r#""version": 2"#),
+            (r#""version": 2"#, r#""version": 3"#),
             (r#""center""#, r#""centre""#),
             (r#""affine""#, r#""hash""#),
             (r#""name": "member""#, r#""name": "members""#),

@@ -22,7 +22,8 @@ pub(crate) fn candidates(table: &Table, spec: &PlanSpec) -> Result<(Vec<Candidat
         Some(select) => selected(table, select, &spec.exclude)?,
         None => table.names().filter(|name| !spec.exclude.iter().any(|other| other == name)).collect(),
     };
-    let mut warnings = dull(table, &names, &named);
+    // A table keeps its columns, whatever is in them.
+    let mut warnings = if spec.needs.is_some() { dull(table, &names, &named) } else { Vec::new() };
     let mut candidates = Vec::with_capacity(names.len());
     for name in names {
         let column = table.column(name).expect("a name of the table");
@@ -30,7 +31,7 @@ pub(crate) fn candidates(table: &Table, spec: &PlanSpec) -> Result<(Vec<Candidat
         let temporal = matches!(kind, Kind::Date | Kind::Timestamp);
         let asked = spec.select.is_some() || named.contains(&name);
         let constant = warnings.iter().any(|warning| warning.column.as_deref() == Some(name));
-        if temporal && !asked && !constant {
+        if temporal && !asked && !constant && spec.needs.is_some() {
             warnings.push(temporal_warning(column));
         }
         let missing = column.null_count() > 0;
@@ -136,7 +137,7 @@ mod tests {
             select,
             exclude: vec!["user_id".into(), "absent".into()],
             steps: serde_json::from_str(steps).unwrap(),
-            needs,
+            needs: Some(needs),
         }
     }
 

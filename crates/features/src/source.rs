@@ -1,21 +1,15 @@
 use std::ops::Range;
-use std::sync::OnceLock;
 
-use trainer_data::{Column, Fault, Kind, Levels, Table};
+use trainer_data::{Column, Fault, Kind, Table};
 
 use crate::FeatureError;
 use crate::fitted_plan::Input;
 use crate::program::CellType;
 
-/// The columns of a table that a plan reads, each decoded when it is first needed.
+/// The columns of a table that a plan reads.
 pub(crate) struct Sources<'t> {
     pub table: &'t Table,
-    columns: Vec<Source<'t>>,
-}
-
-struct Source<'t> {
-    column: &'t Column,
-    levels: OnceLock<Levels>,
+    columns: Vec<Option<&'t Column>>,
 }
 
 /// What the cells of a kind of column are to a program; nothing for a column without values.
@@ -33,7 +27,22 @@ impl<'t> Sources<'t> {
     /// # Errors
     /// When the table lacks one, or has one whose cells mean something else than in training.
     pub fn open(table: &'t Table, inputs: &[Input]) -> Result<Self, FeatureError> {
-        let open = |input: &Input| {
+        Self::open_some(table, inputs, |_| true)
+    }
+
+    /// Some of the columns of these inputs, by number; nothing else may be asked for.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_some(
+        table: &'t Table,
+        inputs: &[Input],
+        is_needed: impl Fn(usize) -> bool,
+    ) -> Result<Self, FeatureError> {
+        let open = |(number, input): (usize, &Input)| {
+            if !is_needed(number) {
+                return Ok(None);
+            }
             let column = table
                 .column(&input.name)
                 .ok_or_else(|| FeatureError::data(crate::error::unknown_column(&input.name, table.names())))?;
@@ -41,13 +50,18 @@ impl<'t> Sources<'t> {
                 let message = format!("expected {} as in training, found {}", input.kind, column.kind());
                 return Err(FeatureError::data(Fault::new("column_type", message).column(&input.name)));
             }
-            Ok(Source { column, levels: OnceLock::new() })
+            Ok(Some(column))
         };
-        Ok(Self { table, columns: inputs.iter().map(open).collect::<Result<_, _>>()? })
+        Ok(Self { table, columns: inputs.iter().enumerate().map(open).collect::<Result<_, _>>()? })
+    }
+
+    /// Those that were opened, with their numbers.
+    pub fn opened(&self) -> impl Iterator<Item = (usize, &'t Column)> {
+        self.columns.iter().enumerate().filter_map(|(input, column)| column.map(|column| (input, column)))
     }
 
     pub fn column(&self, input: usize) -> &'t Column {
-        self.columns[input].column
+        self.columns[input].expect("it was opened")
     }
 
     /// Writes some numbers of a column; all missing where the column has no values at all.
@@ -55,7 +69,7 @@ impl<'t> Sources<'t> {
     /// # Errors
     /// The place and value of the first infinite one.
     pub fn read(&self, input: usize, rows: Range<usize>, out: &mut [f64]) -> Result<(), (usize, f64)> {
-        let column = self.columns[input].column;
+        let column = self.column(input);
         column.read_numbers(rows, out);
         // Only floating point can hold an infinity.
         // Counted without a branch, so that the common case is one pass over the cache.
@@ -68,14 +82,8 @@ impl<'t> Sources<'t> {
 
     /// How many cells a 32-bit float cannot hold as they are.
     pub fn rounded(&self, input: usize) -> u64 {
-        let numbers = self.columns[input].column.numbers().unwrap_or_default();
+        let numbers = self.column(input).numbers().unwrap_or_default();
         numbers.iter().filter(|&&x| !x.is_nan() && f64::from(x as f32) != x).count() as u64
-    }
-
-    /// The levels of a text column; none where the column has no values at all.
-    pub fn levels(&self, input: usize) -> &Levels {
-        let source = &self.columns[input];
-        source.levels.get_or_init(|| source.column.levels())
     }
 }
 

@@ -1,9 +1,11 @@
 use trainer_data::{Column, Kind, Table};
 
 use super::*;
+use crate::evaluation::Evaluation;
 use crate::program::affine::Affine;
 use crate::program::arithmetic::Arithmetic;
 use crate::program::fill::Fill;
+use crate::source::Sources;
 
 fn inputs() -> Vec<Input> {
     let input = |name: &str, kind| Input { name: name.into(), kind, missing: true };
@@ -12,7 +14,7 @@ fn inputs() -> Vec<Input> {
 
 fn program(op: impl Into<ColumnOp>, inputs: &[&str], output: &str) -> Program {
     let inputs = inputs.iter().map(|name| (*name).to_owned()).collect();
-    Program { op: op.into(), inputs, outputs: vec![output.to_owned()] }
+    Program { op: op.into(), inputs, outputs: vec![output.to_owned()], beside: false }
 }
 
 fn graph(programs: &[Program]) -> Graph {
@@ -43,14 +45,16 @@ fn columns_without_a_common_source_are_apart() {
 }
 
 #[test]
-fn a_fill_of_text_is_a_level_in_its_place() {
-    let fill = |text: &str| program(Fill { value: Constant::Text(text.into()) }, &["t"], "t");
+fn a_fill_of_text_is_a_level() {
+    let fill = |text: &str| program(Fill::with(Constant::Text(text.into())), &["t"], "t");
     let programs = [fill("c"), fill("z")];
     let (graph, table, inputs) = (graph(&programs), table(), inputs());
     let sources = Sources::open(&table, &inputs).unwrap();
-    let evaluation = Evaluation { graph: &graph, programs: &programs, sources: &sources };
-    let levels = evaluation.levels(graph.node("t").unwrap());
-    assert_eq!((levels.values, levels.codes), (vec!["b".into(), "c".into(), "d".into()], vec![2, 1, 0]));
+    let evaluation = Evaluation::new(&graph, &programs, &sources);
+    let codes = evaluation.codes(graph.node("t").unwrap());
+    let texts: Vec<_> = (0..3).map(|row| codes.text(row).unwrap()).collect();
+    // The first fill leaves nothing for the second.
+    assert_eq!(texts, ["d", "c", "b"]);
 }
 
 #[test]
@@ -59,8 +63,8 @@ fn a_name_means_what_was_written_last() {
     let programs = [program(double.clone(), &["a"], "a"), program(double, &["a"], "x")];
     let (graph, table, inputs) = (graph(&programs), table(), inputs());
     let sources = Sources::open(&table, &inputs).unwrap();
-    let evaluation = Evaluation { graph: &graph, programs: &programs, sources: &sources };
-    let x = evaluation.numbers(graph.node("x").unwrap()).unwrap();
+    let evaluation = Evaluation::new(&graph, &programs, &sources);
+    let x = evaluation.columns(&[graph.node("x").unwrap()]).unwrap().0;
     assert_eq!((x[0], x[1].is_nan(), x[2]), (4.0, true, 12.0));
 }
 

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use trainer_kernels::{Answer, Operation};
 
 use super::{Compiled, Source, is_hosts};
-use crate::graph::{Evaluation, Graph, Node, NodeId};
+use crate::evaluation::Evaluation;
+use crate::graph::{Graph, Node, NodeId};
 use crate::program::arithmetic::Arithmetic;
 use crate::program::fill::Constant;
 use crate::program::lookup::Keys;
@@ -131,10 +132,9 @@ impl<'e, 'a> Chain<'e, 'a> {
             Node::Apply { program, inputs } => (*program, inputs),
             Node::Input(_) => unreachable!("it is a source"),
         };
-        if let Some(coded) = self.evaluation.coded(node) {
-            let (input, _) = self.graph().text(inputs[0], self.evaluation.programs);
-            let column = compiled.column(Source::Codes(input), places);
-            let answers = coded.answers.iter().map(|it| Answer { value: it.value, unknown: it.unknown }).collect();
+        if let Some((_, answers)) = self.evaluation.answers(node) {
+            let column = compiled.column(Source::Codes(inputs[0]), places);
+            let answers = answers.iter().map(|it| Answer { value: it.value, unknown: it.unknown }).collect();
             return operations.push(Operation::Answer { column, answers, counter: compiled.counter(program) });
         }
         let others = inputs[1..].iter().map(|input| slots[input]);
@@ -171,7 +171,9 @@ impl<'e, 'a> Chain<'e, 'a> {
             ColumnOp::Arithmetic(Arithmetic::Ratio { floor }) => {
                 vec![Operation::Divide { slot: slots.next().expect("two operands"), floor: *floor }]
             }
-            ColumnOp::Hash(_) | ColumnOp::Arithmetic(Arithmetic::Log1p) => unreachable!("the host's"),
+            ColumnOp::Hash(_) | ColumnOp::Arithmetic(Arithmetic::Log1p) | ColumnOp::Coerce(_) => {
+                unreachable!("the host's")
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ mod tests {
         #[test]
         fn the_least_number_is_the_least(x in -0.999f64..1e6, center in -5f64..5.0, scale in 0.01f64..9.0, low in 0f64..2.0) {
             let log1p = ColumnOp::from(Arithmetic::Log1p);
-            let fill = ColumnOp::from(Fill { value: Constant::Number(7.5) });
+            let fill = ColumnOp::from(Fill::with(Constant::Number(7.5)));
             let affine = ColumnOp::from(Affine { center, scale, offset: 0.25, low: Some(low), high: None });
             let image = Image { of: 0, programs: vec![&log1p, &fill, &affine] };
             let y = image.at(x);

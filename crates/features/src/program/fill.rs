@@ -10,6 +10,16 @@ use super::{CellType, Operator};
 pub struct Fill {
     /// What stands in for a missing cell.
     pub value: Constant,
+    /// Whether the filled cells are counted and told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
+}
+
+impl Fill {
+    /// A fill that nobody needs to hear of.
+    pub fn with(value: Constant) -> Self {
+        Self { value, counted: false }
+    }
 }
 
 /// A constant of the type of the column that it stands in.
@@ -39,8 +49,11 @@ impl Operator for Fill {
         }
     }
 
-    fn numbers(&self, inputs: &[&[f64]], output: &mut [f64], _unknown: &mut u64) {
+    fn numbers(&self, inputs: &[&[f64]], output: &mut [f64], unknown: &mut u64) {
         let Constant::Number(value) = self.value else { return };
+        if self.counted {
+            *unknown += inputs[0].iter().filter(|x| x.is_nan()).count() as u64;
+        }
         for (y, &x) in output.iter_mut().zip(inputs[0]) {
             *y = if x.is_nan() { value } else { x };
         }
@@ -54,7 +67,7 @@ mod tests {
     #[test]
     fn only_missing_cells_change() {
         let mut y = [0.0; 3];
-        Fill { value: Constant::Number(7.5) }.numbers(&[&[1.0, f64::NAN, -0.0]], &mut y, &mut 0);
+        Fill::with(Constant::Number(7.5)).numbers(&[&[1.0, f64::NAN, -0.0]], &mut y, &mut 0);
         assert_eq!(y, [1.0, 7.5, 0.0]);
     }
 }

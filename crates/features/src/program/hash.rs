@@ -62,6 +62,10 @@ impl Operator for Hash {
             Cell::Missing => f64::NAN,
         })
     }
+
+    fn asks_each_row(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

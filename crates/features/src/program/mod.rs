@@ -22,6 +22,7 @@ one_of! {
         one_hot::OneHot,
         hash::Hash,
         arithmetic::Arithmetic,
+        coerce::Coerce,
     }
 }
 
@@ -108,6 +109,16 @@ pub trait Operator {
     fn level(&self, _cell: Cell<'_>) -> Answer {
         Answer::known(f64::NAN)
     }
+
+    /// Whether asking it once a row is cheaper than finding out first which levels there are.
+    fn asks_each_row(&self) -> bool {
+        false
+    }
+
+    /// Whether a value that it does not know stops everything.
+    fn is_strict(&self) -> bool {
+        false
+    }
 }
 
 /// Each program as the operation that it is.
@@ -129,4 +140,5 @@ into_column_op! {
     OneHot(one_hot::OneHot),
     Hash(hash::Hash),
     Arithmetic(arithmetic::Arithmetic),
+    Coerce(coerce::Coerce),
 }

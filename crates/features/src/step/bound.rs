@@ -61,6 +61,12 @@ bounded! {
     {"type": "integer", "minimum": 2, "maximum": 65536}
 }
 
+bounded! {
+    /// A whole number from 2 to 16777216.
+    Buckets(u32), "u32", |value| (2..=16_777_216).contains(&value), "a whole number from 2 to 16777216",
+    {"type": "integer", "minimum": 2, "maximum": 16777216}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

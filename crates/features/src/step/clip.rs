@@ -19,6 +19,10 @@ pub struct Clip {
     /// The columns; when left out, all columns of numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// The lower bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
@@ -69,7 +73,7 @@ impl Transform for Clip {
             }
             // A learned bound may cross a fixed one: the upper bound then holds, as in `numpy.clip`.
             let low = low.map(|low| high.map_or(low, |high| low.min(high)));
-            learned.in_place(&column.name, Affine::clip(low, high));
+            learned.put(&column.name, self.suffix.as_deref(), Affine::clip(low, high));
             Ok(())
         })
     }

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AtLeastTwo, Transform, named};
+use super::{Buckets, Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Learned, LevelNames, Takes};
 use crate::program;
 
 /// Replaces a level by one of a fixed number of buckets, for columns with many levels.
@@ -18,14 +18,18 @@ pub struct Hash {
     /// The columns; when left out, all columns of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// How many buckets.
     #[serde(alias = "n_features")]
-    pub buckets: AtLeastTwo,
+    pub buckets: Buckets,
 }
 
 impl Default for Hash {
     fn default() -> Self {
-        Self { columns: None, buckets: AtLeastTwo::try_from(64).expect("64 is at least two") }
+        Self { columns: None, suffix: None, buckets: Buckets::try_from(64).expect("64 is at least two") }
     }
 }
 
@@ -38,8 +42,8 @@ impl Transform for Hash {
         let mut learned = Learned::default();
         let buckets = u32::from(self.buckets);
         for column in frame.choose("hash", self.columns.as_deref(), Takes::Categories)? {
-            let levels = (0..buckets).map(|bucket| bucket.to_string()).collect();
-            learned.category(&column.name, program::hash::Hash { buckets }, levels);
+            learned.put(&column.name, self.suffix.as_deref(), program::hash::Hash { buckets });
+            learned.coded(LevelNames::Numbered(buckets));
         }
         Ok(learned)
     }

@@ -19,6 +19,10 @@ pub struct Impute {
     /// type of `fill_value`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// What a missing cell becomes.
     #[serde(default)]
     pub strategy: Strategy,
@@ -122,10 +126,8 @@ impl Transform for Impute {
                 let fault = Fault::new("nothing_to_learn", "step `impute`: expected a cell with a value, found none");
                 return Err(FeatureError::data(fault.column(&column.name)));
             };
-            match &column.levels {
-                Some(levels) => learned.category(&column.name, Fill { value }, levels.clone()),
-                None => learned.in_place(&column.name, Fill { value }),
-            }
+            learned.put(&column.name, self.suffix.as_deref(), Fill::with(value));
+            column.levels.iter().for_each(|levels| learned.coded(levels.clone()));
             Ok(())
         })
     }

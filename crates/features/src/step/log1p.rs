@@ -17,6 +17,10 @@ pub struct Log1p {
     /// The columns; when left out, all columns of numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
 }
 
 impl Transform for Log1p {
@@ -27,7 +31,7 @@ impl Transform for Log1p {
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
         let mut learned = Learned::default();
         for column in frame.choose("log1p", self.columns.as_deref(), Takes::Numbers)? {
-            learned.in_place(&column.name, Arithmetic::Log1p);
+            learned.put(&column.name, self.suffix.as_deref(), Arithmetic::Log1p);
         }
         Ok(learned)
     }

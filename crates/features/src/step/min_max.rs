@@ -19,6 +19,10 @@ pub struct MinMax {
     /// The columns; when left out, all columns of numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// Lower and upper end.
     pub feature_range: [f64; 2],
     /// Whether values beyond those of the training rows stay within the range.
@@ -27,7 +31,7 @@ pub struct MinMax {
 
 impl Default for MinMax {
     fn default() -> Self {
-        Self { columns: None, feature_range: [0.0, 1.0], clip: false }
+        Self { columns: None, suffix: None, feature_range: [0.0, 1.0], clip: false }
     }
 }
 
@@ -60,7 +64,7 @@ impl Transform for MinMax {
         frame.learn_each(&chosen, |column, learned| {
             let present = present(&frame.numbers(&column.name)?);
             if !present.is_empty() {
-                learned.in_place(&column.name, self.program(&present));
+                learned.put(&column.name, self.suffix.as_deref(), self.program(&present));
             }
             Ok(())
         })

@@ -15,7 +15,7 @@ use crate::frame::{Frame, Learned};
 mod bound;
 pub(crate) mod statistic;
 
-pub use bound::{AtLeastTwo, Fraction, Positive};
+pub use bound::{AtLeastTwo, Buckets, Fraction, Positive};
 pub use statistic::QuantileMethod;
 
 one_of! {
@@ -34,6 +34,7 @@ one_of! {
         hash::Hash,
         row_sum::RowSum,
         ratio::Ratio,
+        coerce::Coerce,
     }
 }
 

@@ -25,6 +25,10 @@ pub struct OneHot {
     /// The columns; when left out, all columns of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column in the names of the new ones, which then come beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// The greatest number of columns that one column may become, the rare one included: the levels that fewer rows have are
     /// rare. When left out there is no such limit, and a column of more than 1000 levels is refused.
     #[serde(alias = "max_categories", skip_serializing_if = "Option::is_none")]
@@ -70,14 +74,15 @@ impl OneHot {
         let rare = self.rare(&counts, frame.rows());
         let any_rare = rare.contains(&true);
         let mut names: Vec<String> = Vec::new();
-        let level_names = level_names(&keys, column).into_iter().chain([format!("{}_missing", column.name)]);
+        let name = format!("{}{}", column.name, self.suffix.as_deref().unwrap_or_default());
+        let level_names = level_names(&keys, &name).into_iter().chain([format!("{name}_missing")]);
         let mut columns: Vec<u32> = Vec::with_capacity(counts.len());
-        for (name, &rare) in level_names.zip(&rare) {
+        for (level, &rare) in level_names.zip(&rare) {
             columns.push(if rare { u32::MAX } else { names.len() as u32 });
-            names.extend((!rare).then_some(name));
+            names.extend((!rare).then_some(level));
         }
         let shared = any_rare.then_some(names.len() as u32);
-        names.extend(any_rare.then(|| format!("{}_rare", column.name)));
+        names.extend(any_rare.then(|| format!("{name}_rare")));
         columns.iter_mut().filter(|column| **column == u32::MAX).for_each(|column| *column = shared.expect("a rare column"));
         let own_missing = if missing > 0 { columns.pop() } else { shared };
         let width = names.len() as u32;
@@ -85,8 +90,8 @@ impl OneHot {
     }
 }
 
-fn level_names(keys: &Keys, column: &FrameColumn) -> Vec<String> {
-    keys.names().into_iter().map(|level| format!("{}_{level}", column.name)).collect()
+fn level_names(keys: &Keys, name: &str) -> Vec<String> {
+    keys.names().into_iter().map(|level| format!("{name}_{level}")).collect()
 }
 
 fn many_levels(column: &FrameColumn, found: usize) -> FeatureError {
@@ -111,7 +116,11 @@ impl Transform for OneHot {
         let chosen = frame.choose("one_hot", self.columns.as_deref(), Takes::Categories)?;
         frame.learn_each(&chosen, |column, learned| {
             let (op, outputs) = self.program(frame, column)?;
-            learned.add(op, vec![column.name.clone()], outputs);
+            let inputs = vec![column.name.clone()];
+            match self.suffix {
+                Some(_) => learned.add_beside(op, inputs, outputs),
+                None => learned.add(op, inputs, outputs),
+            }
             Ok(())
         })
     }

@@ -21,6 +21,10 @@ pub struct Ordinal {
     /// The columns; when left out, all columns of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// The levels in their order, such as `[low, middle, high]`; when left out, those of the training rows: numbers by value,
     /// text by code point.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +96,7 @@ impl Transform for Ordinal {
                 }
             };
             let op = Lookup { keys, values, missing: self.encoded_missing_value, unknown: self.unknown_value };
-            learned.in_place(&column.name, op);
+            learned.put(&column.name, self.suffix.as_deref(), op);
             Ok(())
         })
     }

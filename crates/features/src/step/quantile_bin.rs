@@ -20,6 +20,10 @@ pub struct QuantileBin {
     /// The columns; when left out, all columns of numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// How many bins.
     pub n_bins: AtLeastTwo,
     /// How an edge between two values is taken.
@@ -29,7 +33,7 @@ pub struct QuantileBin {
 impl Default for QuantileBin {
     fn default() -> Self {
         let n_bins = AtLeastTwo::try_from(5).expect("five is at least two");
-        Self { columns: None, n_bins, quantile_method: QuantileMethod::default() }
+        Self { columns: None, suffix: None, n_bins, quantile_method: QuantileMethod::default() }
     }
 }
 
@@ -71,7 +75,7 @@ impl Transform for QuantileBin {
                     message: format!("{asked} bins were asked for and {made} made: the others would be narrower than 1e-8"),
                 });
             }
-            learned.in_place(&column.name, Cut { edges });
+            learned.put(&column.name, self.suffix.as_deref(), Cut { edges });
             Ok(())
         })
     }

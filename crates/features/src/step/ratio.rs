@@ -20,8 +20,8 @@ pub struct Ratio {
     #[serde(default = "one")]
     pub floor: Positive,
     /// The name of the new column; when left out, `numerator_per_denominator`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
+    #[serde(default, alias = "output", skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
 }
 
 fn one() -> Positive {
@@ -34,8 +34,8 @@ impl Transform for Ratio {
     }
 
     fn check(&self) -> Result<(), String> {
-        match &self.output {
-            Some(output) if output.trim().is_empty() => Err("expected a name as `output`, found none".into()),
+        match &self.into {
+            Some(into) if into.trim().is_empty() => Err("expected a name as `into`, found none".into()),
             _ if self.numerator == self.denominator => Err("expected two columns, found one twice".into()),
             _ => Ok(()),
         }
@@ -44,7 +44,7 @@ impl Transform for Ratio {
     fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
         let inputs = vec![self.numerator.clone(), self.denominator.clone()];
         frame.choose("ratio", Some(&inputs), Takes::Numbers)?;
-        let output = self.output.clone().unwrap_or_else(|| inputs.join("_per_"));
+        let output = self.into.clone().unwrap_or_else(|| inputs.join("_per_"));
         let mut learned = Learned::default();
         learned.add(Arithmetic::Ratio { floor: self.floor.into() }, inputs, vec![output]);
         Ok(learned)

@@ -17,12 +17,13 @@ pub struct RowSum {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// The name of the new column.
-    pub output: String,
+    #[serde(alias = "output")]
+    pub into: String,
 }
 
 impl Default for RowSum {
     fn default() -> Self {
-        Self { columns: None, output: "row_sum".into() }
+        Self { columns: None, into: "row_sum".into() }
     }
 }
 
@@ -34,7 +35,7 @@ impl Transform for RowSum {
     fn check(&self) -> Result<(), String> {
         match &self.columns {
             Some(columns) if columns.is_empty() => Err("expected at least one column, found none".into()),
-            _ if self.output.trim().is_empty() => Err("expected a name as `output`, found none".into()),
+            _ if self.into.trim().is_empty() => Err("expected a name as `into`, found none".into()),
             _ => Ok(()),
         }
     }
@@ -46,7 +47,7 @@ impl Transform for RowSum {
         }
         let mut learned = Learned::default();
         let inputs = chosen.into_iter().map(|column| column.name).collect();
-        learned.add(Arithmetic::RowSum, inputs, vec![self.output.clone()]);
+        learned.add(Arithmetic::RowSum, inputs, vec![self.into.clone()]);
         Ok(learned)
     }
 }

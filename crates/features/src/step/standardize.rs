@@ -18,6 +18,10 @@ pub struct Standardize {
     /// The columns; when left out, all columns of numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
     /// Whether the mean is taken off.
     pub with_mean: bool,
     /// Whether it is divided by the standard deviation.
@@ -26,7 +30,7 @@ pub struct Standardize {
 
 impl Default for Standardize {
     fn default() -> Self {
-        Self { columns: None, with_mean: true, with_std: true }
+        Self { columns: None, suffix: None, with_mean: true, with_std: true }
     }
 }
 
@@ -52,7 +56,7 @@ impl Transform for Standardize {
         frame.learn_each(&chosen, |column, learned| {
             let present = present(&frame.numbers(&column.name)?);
             if !present.is_empty() {
-                learned.in_place(&column.name, self.program(&present));
+                learned.put(&column.name, self.suffix.as_deref(), self.program(&present));
             }
             Ok(())
         })

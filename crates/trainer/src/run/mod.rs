@@ -221,6 +221,6 @@ pub fn plan_spec(config: &Config) -> PlanSpec {
         select: config.features.features.clone(),
         exclude: never.chain(["event_timestamp".to_owned()]).collect(),
         steps: config.features.steps.clone(),
-        needs: config.model.as_dyn().needs(),
+        needs: Some(config.model.as_dyn().needs()),
     }
 }

@@ -1,0 +1,109 @@
+//! Text as the numbers that it says.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Transform;
+use crate::FeatureError;
+use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::program::CellType;
+use crate::program::coerce::{Coerce as Program, Parsed, parse};
+use crate::program::fill::{Constant, Fill};
+
+pub use crate::program::coerce::Unparsable;
+
+/// Brings columns to numbers. Each cell that is replaced is counted: those that were missing, and those that said no number.
+///
+/// Numbers are written as in CSV files, with a decimal point; booleans are 0 and 1, and infinite numbers are none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Coerce {
+    /// The columns, or `numeric`: all columns of numbers and booleans, and all columns of text in which at least 95 of 100
+    /// cells that are not missing say a number.
+    pub columns: Columns,
+    /// What is added to the name of a column for the name of the new one, which then comes beside it; when left out, the
+    /// column itself is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<String>,
+    /// What becomes of a cell that says no number.
+    pub unparsable: Unparsable,
+}
+
+/// Columns by name, or those that are numeric.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Columns {
+    /// Those that are numeric.
+    These(Numeric),
+    /// By name.
+    Named(Vec<String>),
+}
+
+/// The word `numeric`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Numeric {
+    /// All columns that are numeric.
+    Numeric,
+}
+
+impl Default for Coerce {
+    fn default() -> Self {
+        Self { columns: Columns::These(Numeric::Numeric), suffix: None, unparsable: Unparsable::default() }
+    }
+}
+
+impl Coerce {
+    fn learn(&self, column: &FrameColumn, learned: &mut Learned) {
+        let suffix = self.suffix.as_deref();
+        let made = format!("{}{}", column.name, suffix.unwrap_or_default());
+        let is_text = column.cell_type == CellType::Text;
+        if is_text {
+            learned.put(&column.name, suffix, Program { unparsable: self.unparsable });
+        }
+        if self.unparsable == Unparsable::Zero {
+            let fill = Fill { value: Constant::Number(0.0), counted: true };
+            match is_text {
+                true => learned.in_place(&made, fill),
+                false => learned.put(&column.name, suffix, fill),
+            }
+        }
+    }
+}
+
+impl Transform for Coerce {
+    fn columns(&self) -> Vec<&str> {
+        match &self.columns {
+            Columns::These(_) => Vec::new(),
+            Columns::Named(names) => names.iter().map(String::as_str).collect(),
+        }
+    }
+
+    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+        let named = match &self.columns {
+            Columns::These(_) => None,
+            Columns::Named(names) => Some(names.as_slice()),
+        };
+        let chosen = frame.choose("coerce", named, Takes::Any)?;
+        let is_numeric = |column: &FrameColumn| {
+            if column.cell_type == CellType::Number {
+                return column.levels.is_none();
+            }
+            let levels = frame.levels(&column.name);
+            let (mut present, mut numbers) = (0, 0);
+            for (value, count) in levels.values.iter().zip(levels.counts()) {
+                match parse(value) {
+                    Parsed::Missing => {}
+                    Parsed::Number(_) => (present, numbers) = (present + count, numbers + count),
+                    Parsed::Code(_) | Parsed::Nothing => present += count,
+                }
+            }
+            present > 0 && numbers * 100 >= present * 95
+        };
+        let mut learned = Learned::default();
+        for column in chosen.iter().filter(|column| named.is_some() || is_numeric(column)) {
+            self.learn(column, &mut learned);
+        }
+        Ok(learned)
+    }
+}
