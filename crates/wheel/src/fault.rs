@@ -3,7 +3,7 @@
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use trainer_data::Fault;
+use trainer_data::{Fault, ScanError};
 
 create_exception!(
     trainer_features,
@@ -31,6 +31,17 @@ pub fn raised(fault: &Fault) -> PyErr {
 /// A fault of the call itself.
 pub fn refused(code: &'static str, message: impl Into<String>) -> PyErr {
     raised(&Fault::new(code, message))
+}
+
+/// The exception of whatever stopped a scan.
+pub fn raised_scan(error: ScanError) -> PyErr {
+    if let Some(error) = error.downcast_ref::<trainer_features::FeatureError>() {
+        return raised(error.fault());
+    }
+    match error.downcast_ref::<trainer_data::DataError>() {
+        Some(error) => raised(error.fault()),
+        None => refused("scan", error.to_string()),
+    }
 }
 
 /// Python's result of a fault.

@@ -6,6 +6,8 @@
 
 mod fault;
 mod join;
+mod spec;
+mod state;
 
 use pyo3::prelude::*;
 
@@ -16,4 +18,6 @@ mod _native {
     use crate::fault::FeatureError;
     #[pymodule_export]
     use crate::join::PointInTime;
+    #[pymodule_export]
+    use crate::state::{State, fit};
 }
