@@ -21,3 +21,4 @@ mod snapshot;
 mod steps;
 mod stopping;
 mod tidy;
+mod wheel;

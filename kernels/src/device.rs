@@ -1,20 +1,30 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::gpu::Gpu;
+use crate::Gpu;
 
+#[cfg(feature = "gpu")]
 mod adapter;
+#[cfg(feature = "gpu")]
 pub(crate) mod fault;
 mod limits;
+#[cfg(feature = "gpu")]
 mod nvidia;
+#[cfg(feature = "gpu")]
 mod toolkit;
 
-pub(crate) use adapter::Adapter;
-pub use adapter::vulkan_loads;
-pub use fault::is_runtime_panic;
 pub use limits::{DeviceMemory, Limits};
-pub(crate) use nvidia::{Card, free as free_of_cuda};
-pub use toolkit::{CudaParts, CudaVersion, cuda_parts};
+#[cfg(feature = "gpu")]
+pub(crate) use {
+    adapter::Adapter,
+    nvidia::{Card, free as free_of_cuda},
+};
+#[cfg(feature = "gpu")]
+pub use {
+    adapter::vulkan_loads,
+    fault::is_runtime_panic,
+    toolkit::{CudaParts, CudaVersion, cuda_parts},
+};
 
 /// Which device was asked for: `auto`, `cpu`, `wgpu:0`, `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -153,6 +163,9 @@ impl Device {
     pub fn open(spec: &DeviceSpec) -> Result<Self, Unavailable> {
         match *spec {
             DeviceSpec::Cpu | DeviceSpec::Auto => Ok(Self::Cpu),
+            #[cfg(not(feature = "gpu"))]
+            DeviceSpec::Wgpu(_) | DeviceSpec::Cuda(_) => Err(not_built(*spec)),
+            #[cfg(feature = "gpu")]
             DeviceSpec::Wgpu(index) => {
                 let adapters = adapter::all();
                 if adapters.is_empty() {
@@ -162,6 +175,7 @@ impl Device {
                 let adapter = adapters.get(index as usize).ok_or_else(|| no_such(*spec))?;
                 Gpu::open_wgpu(*spec, adapter).map(Self::Gpu)
             }
+            #[cfg(feature = "gpu")]
             DeviceSpec::Cuda(index) => {
                 let cards = nvidia::cards().map_err(|(reason, hint)| no_driver(*spec, reason, hint))?;
                 let card = cards.get(index as usize).ok_or_else(|| no_such(*spec))?;
@@ -179,14 +193,23 @@ impl Device {
     }
 }
 
+#[cfg(not(feature = "gpu"))]
+fn not_built(asked: DeviceSpec) -> Unavailable {
+    let reason = "this build has the host's cores alone".to_owned();
+    Unavailable::NoDriver { asked, reason, hint: "use `cpu`, which gives the same".to_owned(), available: "cpu".to_owned() }
+}
+
+#[cfg(feature = "gpu")]
 fn no_driver(asked: DeviceSpec, reason: String, hint: String) -> Unavailable {
     Unavailable::NoDriver { asked, reason, hint, available: available() }
 }
 
+#[cfg(feature = "gpu")]
 fn no_such(asked: DeviceSpec) -> Unavailable {
     Unavailable::NoSuchDevice { asked, available: available() }
 }
 
+#[cfg(feature = "gpu")]
 fn available() -> String {
     let names: Vec<String> = list().into_iter().filter(|listed| listed.unusable.is_none()).map(|it| it.name).collect();
     names.join(", ")
@@ -213,12 +236,14 @@ pub struct Listed {
 
 /// What there is, without opening it.
 pub fn list() -> Vec<Listed> {
-    let mut listed = vec![Listed { name: "cpu".into(), ..Listed::default() }];
-    listed.extend(list_wgpu());
-    listed.extend(list_cuda());
-    listed
+    let cpu = Listed { name: "cpu".into(), ..Listed::default() };
+    #[cfg(feature = "gpu")]
+    return std::iter::once(cpu).chain(list_wgpu()).chain(list_cuda()).collect();
+    #[cfg(not(feature = "gpu"))]
+    vec![cpu]
 }
 
+#[cfg(feature = "gpu")]
 fn list_wgpu() -> Vec<Listed> {
     let adapters = adapter::all();
     if adapters.is_empty() {
@@ -236,6 +261,7 @@ fn list_wgpu() -> Vec<Listed> {
     adapters.into_iter().enumerate().map(listed).collect()
 }
 
+#[cfg(feature = "gpu")]
 fn list_cuda() -> Vec<Listed> {
     let cards = match nvidia::cards() {
         Err(why) => return vec![unusable(DeviceSpec::Cuda(0), why)],
@@ -253,6 +279,7 @@ fn list_cuda() -> Vec<Listed> {
     cards.into_iter().enumerate().map(listed).collect()
 }
 
+#[cfg(feature = "gpu")]
 fn unusable(spec: DeviceSpec, why: (String, String)) -> Listed {
     Listed { name: spec.to_string(), unusable: Some(why), ..Listed::default() }
 }

@@ -6,10 +6,14 @@ pub mod cuts;
 mod device;
 mod entropy;
 mod frontier;
+#[cfg(feature = "gpu")]
 mod gpu;
 mod grow;
 mod growth;
 mod impurity;
+#[cfg(not(feature = "gpu"))]
+mod no_gpu;
+mod order;
 mod pairs;
 mod permutation;
 mod permuted;
@@ -25,14 +29,16 @@ mod wide;
 
 pub use bootstrap::{Drawn, MAX_ROWS};
 pub use columns::{Answer, Applied, Cells, Operation, Pass};
-pub use device::{
-    CudaParts, CudaVersion, Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, cuda_parts,
-    is_runtime_panic, list, vulkan_loads,
-};
+#[cfg(feature = "gpu")]
+pub use device::{CudaParts, CudaVersion, cuda_parts, is_runtime_panic, vulkan_loads};
+pub use device::{Device, DeviceMemory, DeviceSpec, Limits, Listed, Unavailable, list};
+#[cfg(feature = "gpu")]
 pub use gpu::{
     Gpu, HeldMemory, Motion, Planned, Probe, Profile, apply_on, category_counts, grow_on, order_statistics, plan_on,
     profile, sum_leaves_on, sum_stages_on,
 };
+#[cfg(not(feature = "gpu"))]
+pub use no_gpu::{Gpu, apply_on, order_statistics};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
 pub use permutation::Permutation;

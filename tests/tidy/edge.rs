@@ -3,7 +3,7 @@
 use super::package::Package;
 
 /// Each of our crates, and those of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("one_of", &[]),
     ("trainer-data", &[]),
     ("trainer-kernels", &[]),
@@ -14,6 +14,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("trainer-quality", &["one_of", "trainer-data", "trainer-kernels"]),
     ("trainer-engine", &["one_of", "trainer-data"]),
     ("trainer-testkit", &["trainer-data"]),
+    ("trainer-wheel", &["trainer-data", "trainer-features", "trainer-kernels"]),
     (
         "trainer",
         &[
@@ -31,9 +32,10 @@ const EDGES: [(&str, &[&str]); 11] = [
 ];
 
 /// Outside crates (a trailing `*` stands for any ending), and those of ours that name them.
-const OWNERS: [(&str, &[&str]); 24] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("anyhow", &["trainer"]),
     ("arrow-csv", &["trainer-data"]),
+    ("arrow-pyarrow", &["trainer-wheel"]),
     ("burn*", &["trainer-models"]),
     ("clap*", &["trainer"]),
     ("csv*", &["trainer-data"]),
@@ -47,7 +49,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("object_store", &["trainer-data"]),
     ("parquet", &["trainer-data"]),
     ("prost*", &["trainer-onnx", "trainer-features"]),
-    ("pyo3", &["trainer-wheel"]),
+    ("pyo3*", &["trainer-wheel"]),
     ("reqwest", &["trainer-tracking"]),
     ("rusqlite", &["trainer-tracking"]),
     ("safetensors", &["trainer-models"]),

@@ -41,6 +41,17 @@ pub fn python_feast() -> PathBuf {
     path
 }
 
+/// The Python that has Spark and our own wheel: what `./tests/run` made, or names in `TRAINER_TEST_PYTHON_SPARK`.
+///
+/// # Panics
+/// When there is none.
+pub fn python_spark() -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_PYTHON_SPARK").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| repository().join("target/python-spark/bin/python"));
+    assert!(path.exists(), "no Python with Spark at {}: run ./tests/run once, it makes one", path.display());
+    path
+}
+
 /// The folder of XGBoost, to stand first on `PYTHONPATH`: what `./tests/run` made, or `TRAINER_TEST_XGBOOST` names.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! What a device holds, and what it takes at once.
 
+#[cfg(feature = "gpu")]
 use cubecl::ir::DeviceProperties;
 
 /// A device's own memory, in bytes; for a rasteriser the host's.
@@ -24,6 +25,7 @@ pub struct Limits {
     pub buffers: u32,
 }
 
+#[cfg(feature = "gpu")]
 impl Limits {
     /// Those of a device that was opened.
     pub(crate) fn of(properties: &DeviceProperties) -> Self {

@@ -148,6 +148,17 @@ impl BuildStep {
         }
     }
 
+    /// Whether what it makes of a row depends on that row alone: so that parts of the files can be done apart.
+    pub fn is_row_wise(&self) -> bool {
+        const COLUMNS: [&str; 10] = [
+            "clip", "coerce", "cross", "date_parts", "hash", "log1p", "mask", "ratio", "recency", "row_sum",
+        ];
+        match self {
+            Self::Rows(step) => matches!(step, RowStep::Filter(_) | RowStep::Select(_) | RowStep::Derive(_) | RowStep::Join(_)),
+            Self::Columns(step) => COLUMNS.contains(&step.name()),
+        }
+    }
+
     /// The further inputs that it names.
     pub fn inputs(&self) -> Vec<&str> {
         match self {

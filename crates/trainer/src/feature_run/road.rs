@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trainer_data::{FileScan, Malformed, Scan, ScanError, TypeChanged, WrittenFile};
+use trainer_data::{FileScan, Malformed, Scan, ScanError, ScanReport, TypeChanged, Warning, WrittenFile};
 use trainer_engine::Engine;
 use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
 use trainer_kernels::Device;
@@ -113,8 +113,10 @@ impl<'a> Road<'a> {
         let mut step =
             StepSummary::new("build", validate_meter.rows(), build_meter.rows(), own(&build_meter, &validate_meter));
         step.parts = build.parts();
+        let (replaced, warnings) = replaced(build.warnings(), &self.files.report());
+        step.replaced = replaced;
         summary.steps.push(step);
-        summary.warnings.extend(build.warnings());
+        summary.warnings.extend(warnings);
         let rows = files.iter().map(|file| file.rows).sum();
         let storing = storing.elapsed().saturating_sub(build_meter.spent());
         let mut step = StepSummary::new("store", build_meter.rows(), rows, storing);
@@ -180,6 +182,27 @@ struct Reading<'r> {
     validate: &'r Meter,
     change: &'r HeaderChange,
     checked: Option<&'r Checked>,
+}
+
+/// Cells that were replaced, by column and reason, and the warnings of anything else. Cells that are no number are null
+/// from when they were read on, so that the step finds them missing.
+fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u64>, Vec<Warning>) {
+    let mut cells = BTreeMap::new();
+    let mut rest = Vec::new();
+    for warning in warnings {
+        let column = warning.column.clone().unwrap_or_default();
+        match warning.code.as_str() {
+            "missing_replaced" => {
+                let read = report.unparsable.iter().find(|it| it.column == column).map_or(0, |it| it.count);
+                cells.insert(format!("{column}.unparsable"), read);
+                cells.insert(format!("{column}.missing"), warning.count.saturating_sub(read));
+            }
+            "unparsable_replaced" => *cells.entry(format!("{column}.unparsable")).or_default() += warning.count,
+            _ => rest.push(warning),
+        }
+    }
+    cells.retain(|_, count| *count > 0);
+    (cells, rest)
 }
 
 fn written(file: WrittenFile) -> FileSummary {

@@ -130,8 +130,8 @@ impl StepSummary {
         for (reason, rows) in &self.dropped {
             line.push_str(&format!(" dropped_{reason}={rows}"));
         }
-        for (what, cells) in &self.replaced {
-            line.push_str(&format!(" replaced_{what}={cells}"));
+        if !self.replaced.is_empty() {
+            line.push_str(&format!(" replaced_cells={}", self.replaced.values().sum::<u64>()));
         }
         line.push_str(&format!(" seconds={:.3}", self.seconds));
         if let [file] = self.files.as_slice() {

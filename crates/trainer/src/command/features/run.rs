@@ -64,6 +64,12 @@ pub fn run(args: &RunArgs, common: &Common) -> anyhow::Result<Exit> {
         Some(shard) => Some(shard),
         None => Shard::of_environment(|name| std::env::var(name).ok()).map_err(Failure::usage)?,
     };
+    if shard.is_some()
+        && let Some(step) = loaded.config.build.iter().find(|step| !step.is_row_wise())
+    {
+        let message = format!("expected steps that look at one row at a time with --shard, found `{}`", step.name());
+        return Err(Failure::usage(message).into());
+    }
     let how = How { limits: args.limits.limits(common), shard };
     let ended = run_features(&loaded, &how, &progress);
     progress.finish();

@@ -1,0 +1,133 @@
+"""The Spark adapter on a cluster of two executors, each a process of its own.
+
+    spark.py FOLDER
+
+Reads `rows/*.parquet`, `state.json`, `labels.parquet`, `view/*.parquet` and `case.json`; writes `columns.parquet`,
+`columns_killed.parquet`, `joined.parquet`, and what it noticed to `noticed.json`.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark import TaskContext
+from pyspark.sql import SparkSession
+
+from trainer_features import FeatureError, PointInTime, State
+from trainer_features.spark import Told, point_in_time, transform
+
+FOLDER = Path(sys.argv[1])
+ROWS = 500
+
+
+def session() -> SparkSession:
+    builder = SparkSession.builder.master("local-cluster[2,1,1200]").appName("trainer-features")
+    options = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": "600m",
+        "spark.executor.memory": "1g",
+        "spark.local.dir": str(FOLDER / "spark"),
+        "spark.sql.adaptive.enabled": "false",
+        # Small, so that keys and partitions span batches.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(ROWS),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.sql.warehouse.dir": str(FOLDER / "warehouse"),
+        "spark.ui.enabled": "false",
+    }
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def parent(pid: int) -> int:
+    # The name, in brackets, may hold blanks.
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def executor() -> int:
+    """The process that this task's Python was started by: a daemon of Python, and over it Java."""
+    pid = os.getpid()
+    while "java" not in os.readlink(f"/proc/{pid}/exe"):
+        pid = parent(pid)
+    return pid
+
+
+def kills_once(marker: str):
+    """Passes batches on; the first task that comes to its second batch takes its executor with it."""
+
+    def passed(batches):
+        for number, batch in enumerate(batches):
+            if number == 1 and TaskContext.get().partitionId() == 1 and not os.path.exists(marker):
+                Path(marker).write_text(str(executor()))
+                os.kill(executor(), signal.SIGKILL)
+            yield batch
+
+    return passed
+
+
+def write(df, name: str) -> None:
+    """One file in the order of `id`, written here: what is compared are the numbers, and not Spark's writer."""
+    pq.write_table(df.toArrow().sort_by("id"), FOLDER / f"{name}.parquet")
+
+
+def refused(action) -> str:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001 (whatever Spark makes of it)
+        return str(error)
+    return ""
+
+
+def main() -> None:
+    case = json.loads((FOLDER / "case.json").read_text())
+    spark = session()
+    rows = spark.read.parquet(str(FOLDER / "rows"))
+    state = State((FOLDER / "state.json").read_bytes())
+
+    told = Told(spark)
+    write(transform(rows, state, told), "columns")
+
+    marker = str(FOLDER / "killed")
+    told_killed = Told(spark)
+    killed = rows.repartition(4, "id").mapInArrow(kills_once(marker), rows.schema)
+    write(transform(killed, state, told_killed), "columns_killed")
+
+    labels = spark.read.parquet(str(FOLDER / "labels.parquet"))
+    view = spark.read.parquet(str(FOLDER / "view"))
+    write(point_in_time(labels, view, **case["join"]), "joined")
+
+    def unsorted() -> None:
+        def scanned(batches):
+            scan = None
+            for batch in batches:
+                keywords = {"keys": ["user"], "time": "event_timestamp", "is_label": "side", "features": ["user"]}
+                scan = scan or PointInTime(batch.schema, **keywords)
+                yield pa.record_batch({"user": scan.push(batch).column("user")})
+
+        united = view.selectExpr("user", "event_timestamp", "false as side")
+        united.coalesce(1).mapInArrow(scanned, "user bigint").collect()
+
+    noticed = {
+        "executor_killed": os.path.exists(marker),
+        "told": told.warnings,
+        "told_killed": told_killed.warnings,
+        "unsorted": refused(unsorted),
+        "refusals": {},
+    }
+    for name, keywords in case["refusals"].items():
+        try:
+            point_in_time(labels, view, **keywords)
+        except FeatureError as error:
+            noticed["refusals"][name] = {"code": error.code, "column": error.column}
+    (FOLDER / "noticed.json").write_text(json.dumps(noticed))
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

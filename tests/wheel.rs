@@ -1,0 +1,216 @@
+//! The wheel, installed in a Python of its own: what it makes is what `trainer-features` makes, alone and on Spark.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use trainer_data::{Column, MemoryScan, ReadOptions, Table, read_local, write_parquet};
+use trainer_features::point_in_time::{FeatureSide, LabelSide, Rule, join};
+use trainer_features::{FittedPlan, PlanSpec, fit};
+use trainer_kernels::Device;
+use trainer_testkit::{Program, SplitMix64, python_spark, repository, scratch};
+
+const SECOND_US: i64 = 1_000_000;
+
+fn table(path: &Path) -> Table {
+    read_local(path.to_str().unwrap(), &ReadOptions::default()).unwrap().table
+}
+
+fn noticed(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("noticed.json")).unwrap()).unwrap()
+}
+
+/// Rows of an event log, with gaps, ties, and levels of all sizes.
+fn rows(seed: u64, count: usize) -> Table {
+    let mut random = SplitMix64::new(seed);
+    let mut cells = |mut cell: Box<dyn FnMut(&mut SplitMix64) -> f64>| -> Vec<Option<f64>> {
+        (0..count).map(|_| (random.below(20) > 0).then(|| cell(&mut random))).collect()
+    };
+    let amount = cells(Box::new(|random| if random.below(3) == 0 { 0.0 } else { random.normal() * 100.0 }));
+    let length = cells(Box::new(|random| random.below(5000) as f64));
+    let device = cells(Box::new(|random| random.below(6) as f64));
+    let user = cells(Box::new(|random| random.below(3000) as f64));
+    let said = |cell: &Option<f64>| match cell {
+        Some(x) if *x as i64 % 7 == 0 => Some("n/a".to_owned()),
+        other => other.map(|x| format!("{x}")),
+    };
+    Table::from_columns(vec![
+        Column::from_integers("id", (0..count as i64).map(Some).collect()),
+        Column::from_integers("length", length.iter().map(|cell| cell.map(|x| x as i64)).collect()),
+        Column::from_text("said", length.iter().map(said).collect()),
+        Column::from_text("device", device.iter().map(|cell| cell.map(|x| format!("device {x}"))).collect()),
+        Column::from_text("user", user.iter().map(|cell| cell.map(|x| format!("user-{x}"))).collect()),
+        Column::from_numbers("amount", amount),
+    ])
+    .unwrap()
+}
+
+const STEPS: &str = r#"[
+    {"coerce": {"columns": ["said", "amount"], "unparsable": "zero"}},
+    {"row_sum": {"columns": ["length", "said", "amount"], "output": "total"}},
+    {"quantile_bin": {"columns": ["amount"], "bins": 8, "suffix": "_bin"}},
+    {"standardize": {"columns": ["amount"], "suffix": "_z"}},
+    {"hash": {"columns": ["user"], "buckets": 262144}},
+    {"one_hot": {"columns": ["device"]}}
+]"#;
+
+fn spec() -> PlanSpec {
+    let steps = serde_json::from_str(STEPS).unwrap();
+    PlanSpec { select: None, exclude: vec!["id".into()], steps, needs: None }
+}
+
+fn part(table: &Table, from: usize, to: usize) -> Table {
+    table.take(&(from as u32..to as u32).collect::<Vec<_>>())
+}
+
+fn write_parts(table: &Table, folder: &Path, parts: usize) {
+    std::fs::create_dir(folder).unwrap();
+    let cut = |i: usize| table.rows() * i / parts;
+    for i in 0..parts {
+        write_parquet(&part(table, cut(i), cut(i + 1)), &folder.join(format!("part-{i}.parquet"))).unwrap();
+    }
+}
+
+/// Two tables with the same columns: the same numbers to the bit, and the same texts.
+fn assert_equal(ours: &Table, theirs: &Table, what: &str) {
+    assert_eq!(ours.names().collect::<Vec<_>>(), theirs.names().collect::<Vec<_>>(), "{what}");
+    assert_eq!(ours.rows(), theirs.rows(), "{what}");
+    for (a, b) in ours.columns().iter().zip(theirs.columns()) {
+        assert_eq!(a.null_count(), b.null_count(), "{what}: missing cells of {}", a.name());
+        let bits = |column: &Column| -> Option<Vec<u64>> { Some(column.numbers()?.iter().map(|x| x.to_bits()).collect()) };
+        assert_eq!(bits(a), bits(b), "{what}: numbers of {}", a.name());
+        let differs = (0..a.len()).find(|&row| a.is_null(row) != b.is_null(row) || a.text(row) != b.text(row));
+        assert_eq!(differs, None, "{what}: a row of {}", a.name());
+    }
+}
+
+/// Labels and feature rows with keys that are missing, ties, and rows of one time.
+fn sides(seed: u64, labels: usize, view: usize) -> (Table, Table) {
+    let mut random = SplitMix64::new(seed);
+    let mut column = |count: usize, below: u64| -> Vec<Option<i64>> {
+        (0..count).map(|_| (random.below(50) > 0).then(|| random.below(below) as i64)).collect()
+    };
+    let times = |cells: Vec<Option<i64>>| cells.into_iter().map(|cell| cell.map(|s| s * SECOND_US)).collect();
+    let label_times = times(column(labels, 2000).into_iter().map(|cell| cell.or(Some(7))).collect());
+    let label_side = vec![
+        Column::from_integers("id", (0..labels as i64).map(Some).collect()),
+        Column::from_integers("user", column(labels, 60)),
+        Column::from_timestamps("event_timestamp", label_times),
+    ];
+    let view_side = vec![
+        Column::from_integers("user", column(view, 60)),
+        Column::from_timestamps("event_timestamp", times(column(view, 2000))),
+        Column::from_timestamps("created", times(column(view, 2400))),
+        Column::from_integers("number", (0..view as i64).map(|i| (i % 11 != 0).then_some(i)).collect()),
+        Column::from_text("name", (0..view).map(|i| Some(format!("row {i}"))).collect::<Vec<_>>()),
+    ];
+    (Table::from_columns(label_side).unwrap(), Table::from_columns(view_side).unwrap())
+}
+
+/// The labels with the features of the join on one machine.
+fn joined(labels: &Table, view: &Table, rule: Rule) -> Table {
+    let batch = view.to_batch();
+    let scan = MemoryScan::new(batch.schema(), vec![batch]);
+    let array = |name: &str| labels.column(name).unwrap().array().clone();
+    let label_side = LabelSide {
+        keys: vec![("user", array("user"))],
+        time_name: "event_timestamp",
+        time: array("event_timestamp"),
+    };
+    let features = FeatureSide { scan: &scan, keys: vec![0], time: 1, created: Some(2), features: vec![3, 4] };
+    let found = join(&label_side, &features, rule).unwrap();
+    let made = ["number", "name"].into_iter().zip(found.columns).map(|(name, array)| Column::new(name, array).unwrap());
+    Table::from_columns(labels.columns().iter().cloned().chain(made).collect()).unwrap()
+}
+
+#[test]
+fn spark_makes_what_one_machine_makes() {
+    let folder = scratch();
+    let folder = folder.path();
+    let (learned_from, table_in) = (rows(1, 4000), rows(2, 9000));
+    let (plan, _) = fit(&learned_from, None, &spec()).unwrap();
+    std::fs::write(folder.join("state.json"), plan.to_json()).unwrap();
+    write_parts(&table_in, &folder.join("rows"), 3);
+    let (labels, view) = sides(3, 3000, 6000);
+    write_parquet(&labels, &folder.join("labels.parquet")).unwrap();
+    write_parts(&view, &folder.join("view"), 1);
+    let join_of = |changed: Value| {
+        let mut keywords = json!({
+            "keys": ["user"], "features": ["number", "name"], "created": "created", "ttl_seconds": 600.0,
+            "created_cutoff": true,
+        });
+        keywords.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        keywords
+    };
+    let refusals = json!({
+        "key": join_of(json!({"keys": ["usr"]})),
+        "feature": join_of(json!({"features": ["user"]})),
+        "time": join_of(json!({"view_time": "number"})),
+        "created": join_of(json!({"created": null})),
+    });
+    std::fs::write(folder.join("case.json"), json!({"join": join_of(json!({})), "refusals": refusals}).to_string()).unwrap();
+
+    on_spark("spark.py", folder);
+
+    let (expected, warnings) = plan.transform(&table_in.to_batch(), &Device::Cpu).unwrap();
+    let expected = Table::from_batch(&expected).unwrap();
+    assert_equal(&expected, &table(&folder.join("columns.parquet")), "columns");
+    let noticed = noticed(folder);
+    assert_eq!(noticed["executor_killed"], true);
+    assert_equal(&expected, &table(&folder.join("columns_killed.parquet")), "columns, an executor killed");
+    let mut told: Vec<Value> = warnings
+        .iter()
+        .map(|it| json!({"code": it.code.clone(), "column": it.column.clone(), "count": it.count}))
+        .collect();
+    told.sort_by_key(|it| (it["code"].to_string(), it["column"].to_string()));
+    assert!(told.len() > 2, "{told:?}");
+    assert_eq!(noticed["told"], Value::from(told.clone()));
+    assert_eq!(noticed["told_killed"], Value::from(told));
+
+    let rule = Rule { ttl: Some(std::time::Duration::from_secs(600)), created_cutoff: true };
+    assert_equal(&joined(&labels, &view, rule), &table(&folder.join("joined.parquet")), "join");
+    let unsorted = noticed["unsorted"].as_str().unwrap();
+    assert!(unsorted.contains("expected rows sorted by key, event_timestamp and side"), "{unsorted}");
+    let codes = json!({
+        "key": {"code": "unknown_column", "column": "usr"},
+        "feature": {"code": "column_exists", "column": "user"},
+        "time": {"code": "time_type", "column": "number"},
+        "created": {"code": "created_cutoff", "column": null},
+    });
+    assert_eq!(noticed["refusals"], codes);
+}
+
+/// Runs a script of `tests/peers` in the Python that has the wheel and Spark.
+fn on_spark(script: &str, folder: &Path) {
+    let python = python_spark();
+    Program::new(&python)
+        .env("PYSPARK_PYTHON", &python)
+        .env("SPARK_LOCAL_IP", "127.0.0.1")
+        .args([repository().join("tests/peers").join(script), folder.into()])
+        .expect(0);
+}
+
+#[test]
+fn python_has_the_functions_and_their_errors() {
+    let folder = scratch();
+    let folder = folder.path();
+    let table_in = rows(4, 3000);
+    write_parquet(&table_in, &folder.join("rows.parquet")).unwrap();
+    std::fs::write(folder.join("spec.json"), format!(r#"{{"exclude": ["id"], "steps": {STEPS}}}"#)).unwrap();
+    on_spark("wheel.py", folder);
+    let state = std::fs::read_to_string(folder.join("state.json")).unwrap();
+    let (plan, _) = fit(&table_in, None, &spec()).unwrap();
+    assert_eq!(state, plan.to_json(), "the state is that of one machine");
+    let plan = FittedPlan::from_json(&state).unwrap();
+    let (expected, _) = plan.transform(&table_in.to_batch(), &Device::Cpu).unwrap();
+    assert_equal(&Table::from_batch(&expected).unwrap(), &table(&folder.join("columns.parquet")), "columns");
+    let noticed = noticed(folder);
+    assert_eq!(noticed["spec"]["code"], "spec");
+    assert_eq!(noticed["state"]["code"], "damaged_plan");
+    assert_eq!(noticed["column"]["code"], "unknown_column");
+    assert_eq!(noticed["column"]["column"], "lenght");
+    assert_eq!(noticed["column"]["hint"], "did you mean `length`?");
+    assert_eq!(noticed["unsorted"]["code"], "not_sorted");
+    assert_eq!(noticed["unsorted"]["row"], 2);
+    assert_eq!(noticed["pickled"], true);
+    assert_eq!(noticed["other_threads_ran"], true, "Python's lock is free while a batch is computed");
+}
