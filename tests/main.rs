@@ -20,3 +20,4 @@ mod snapshot;
 mod steps;
 mod stopping;
 mod tidy;
+mod validate;

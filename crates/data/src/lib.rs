@@ -41,4 +41,4 @@ pub use source::{Source, read, read_bytes, read_local};
 pub use table::{Place, Table};
 pub use target::{Target, alike_classes, target, target_of_classes};
 pub use warning::Warning;
-pub use write::{write, write_csv, write_parquet};
+pub use write::{write, write_csv, write_parquet, write_parquet_batch};

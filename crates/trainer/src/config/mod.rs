@@ -4,6 +4,7 @@
 //! its own keys, bounds and messages, and nothing changes here.
 
 mod default;
+mod document;
 mod effective;
 mod inspect;
 mod layer;
@@ -19,6 +20,7 @@ mod tree;
 mod variable;
 mod yaml;
 
+pub use document::document;
 pub use load::{Loaded, Overlay, load, load_file};
 pub use problem::{Code, Problem};
 pub use render::{Paint, render};
