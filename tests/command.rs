@@ -11,7 +11,7 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "fit",
     "predict",
     "evaluate",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 17] = [
     "compare",
     "promote",
     "rollback",
+    "validate",
     "check",
     "config",
     "schema",

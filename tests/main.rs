@@ -22,3 +22,4 @@ mod steps;
 mod stopping;
 mod tidy;
 mod wheel;
+mod validate;

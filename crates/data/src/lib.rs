@@ -48,4 +48,4 @@ pub use stream::{
 pub use table::{Place, Table};
 pub use target::{Target, alike_classes, target, target_of_classes};
 pub use warning::Warning;
-pub use write::{write, write_csv, write_parquet};
+pub use write::{write, write_csv, write_parquet, write_parquet_batch};

@@ -29,6 +29,7 @@ pub mod sample;
 pub mod saved_run;
 pub mod text_table;
 pub mod tracking;
+pub mod validation;
 pub mod warned;
 
 pub use command::main;

@@ -54,6 +54,15 @@ impl RuleSet {
         })
     }
 
+    /// Columns whose cells are judged as they are written: a reader of text must not make dates of them.
+    pub fn text_columns(&self) -> Vec<String> {
+        let column = |rule: &Rule| match &rule.function {
+            Function::Date { column, .. } => Some(column.clone()),
+            _ => None,
+        };
+        self.rules.iter().filter_map(column).collect()
+    }
+
     /// The rules of a file.
     ///
     /// # Errors

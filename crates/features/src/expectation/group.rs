@@ -119,6 +119,16 @@ fn with_equal_cells(block: &Block<'_>, positions: &[usize], rows: &[usize]) -> V
     rows.iter().copied().filter(|&row| same(row)).collect()
 }
 
+/// Rows in which a column has another value than the first; missing cells are one value.
+fn unequal(block: &Block<'_>, positions: &[usize], rows: &[usize]) -> Vec<usize> {
+    let differs = |row: usize| {
+        let mut cells = positions.iter().map(|&at| Cell::of(block.column(at), row));
+        let first = cells.next().unwrap_or(Cell::Missing);
+        cells.any(|cell| !alike(&first, &cell))
+    };
+    rows.iter().copied().filter(|&row| differs(row)).collect()
+}
+
 /// Rows that do not add up; a missing cell adds nothing.
 fn uneven(block: &Block<'_>, positions: &[usize], rows: &[usize], total: f64) -> Vec<usize> {
     let columns: Vec<Vec<f64>> = positions.iter().map(|&at| block.numbers(at)).collect();
@@ -144,6 +154,15 @@ grouped! {
             mostly: it.mostly.into(),
             listing: listing.clone(),
         }))
+    }
+}
+
+grouped! {
+    /// In every row the columns have the same value.
+    Equal {}, |it, header, positions, listing| {
+        let columns = positions.clone();
+        let odd = move |block: &Block<'_>, rows: &[usize]| unequal(block, &columns, rows);
+        Ok(by_row(positions, (it.ignore_row_if, it.mostly), listing, odd))
     }
 }
 

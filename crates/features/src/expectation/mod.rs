@@ -31,14 +31,18 @@ mod length;
 mod membership;
 mod null;
 pub(crate) mod number;
+mod options;
 mod order;
 mod pair;
+mod pair_set;
 mod quantile;
 pub(crate) mod regex;
+mod regex_list;
 mod repeated;
 mod result;
 mod rows;
 pub(crate) mod strftime;
+mod suggest;
 mod suite;
 mod table;
 mod type_name;
@@ -50,8 +54,10 @@ pub use bound::Scalar;
 pub use check::{Block, Check};
 pub use checks::{Checks, Part};
 pub use header::{Header, MASK};
-pub use result::{ExpectationResult, ResultFormat, ResultOptions, Statistics, ValidationResult, validate};
+pub use options::{ResultFormat, ResultOptions};
+pub use result::{ExpectationResult, Statistics, ValidationResult, validate};
 pub use rows::{Listing, UnexpectedRows};
+pub use suggest::suggest;
 pub use suite::{Suite, SuitedExpectation};
 
 /// What a failure means for the run.
@@ -168,6 +174,8 @@ expectations! {
     column_values_to_match_strftime_format => ColumnValuesToMatchStrftimeFormat(strftime::MatchStrftimeFormat),
     column_values_to_match_regex => ColumnValuesToMatchRegex(regex::MatchRegex),
     column_values_to_not_match_regex => ColumnValuesToNotMatchRegex(regex::NotMatchRegex),
+    column_values_to_match_regex_list => ColumnValuesToMatchRegexList(regex_list::MatchRegexList),
+    column_values_to_not_match_regex_list => ColumnValuesToNotMatchRegexList(regex_list::NotMatchRegexList),
     column_value_lengths_to_be_between => ColumnValueLengthsToBeBetween(length::LengthsBetween),
     column_value_lengths_to_equal => ColumnValueLengthsToEqual(length::LengthsEqual),
     column_values_to_be_of_type => ColumnValuesToBeOfType(type_name::BeOfType),
@@ -191,9 +199,11 @@ expectations! {
     column_most_common_value_to_be_in_set => ColumnMostCommonValueToBeInSet(common_value::MostCommonInSet),
     column_pair_values_a_to_be_greater_than_b => ColumnPairValuesAToBeGreaterThanB(pair::GreaterThan),
     column_pair_values_to_be_equal => ColumnPairValuesToBeEqual(pair::Equal),
+    column_pair_values_to_be_in_set => ColumnPairValuesToBeInSet(pair_set::PairsInSet),
     compound_columns_to_be_unique => CompoundColumnsToBeUnique(group::CompoundUnique),
     select_column_values_to_be_unique_within_record =>
         SelectColumnValuesToBeUniqueWithinRecord(group::UniqueWithinRecord),
+    multicolumn_values_to_be_equal => MulticolumnValuesToBeEqual(group::Equal),
     multicolumn_sum_to_equal => MulticolumnSumToEqual(group::SumEqual),
     table_row_count_to_be_between => TableRowCountToBeBetween(table::RowCountBetween),
     table_row_count_to_equal => TableRowCountToEqual(table::RowCountEqual),

@@ -26,11 +26,11 @@ pub enum IgnoreRowIf {
 }
 
 impl IgnoreRowIf {
-    fn is_default(&self) -> bool {
+    pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    fn ignores(self, a: bool, b: bool) -> bool {
+    pub(super) fn ignores(self, a: bool, b: bool) -> bool {
         match self {
             Self::BothValuesAreMissing => a && b,
             Self::EitherValueIsMissing => a || b,

@@ -35,7 +35,7 @@ impl SuitedExpectation {
     /// As a result names it.
     pub(super) fn config(&self) -> Value {
         let mut kwargs = self.expectation.kwargs();
-        kwargs.extend(self.condition.iter().map(|condition| ("row_condition".to_owned(), condition.source.clone())));
+        kwargs.extend(self.condition.iter().map(|condition| ("row_condition".to_owned(), written(&condition.source))));
         kwargs
             .extend(self.condition_parser.iter().map(|parser| ("condition_parser".to_owned(), parser.as_str().into())));
         let mut config = json!({
@@ -48,6 +48,14 @@ impl SuitedExpectation {
             config["id"] = id.as_str().into();
         }
         config
+    }
+}
+
+/// A row condition as results of Great Expectations have it: text as an object.
+fn written(source: &Value) -> Value {
+    match source {
+        Value::String(text) => json!({ "type": "pass_through", "pass_through_filter": text }),
+        object => object.clone(),
     }
 }
 
@@ -87,12 +95,41 @@ impl Suite {
             let place = Fault::new("suite_json", format!("expected JSON, found {problem}"));
             FeatureError::config(place.line(problem.line() as u64))
         })?;
+        Self::from_value(&saved, parameters)
+    }
+
+    /// A suite of Great Expectations that was read already.
+    ///
+    /// # Errors
+    /// As [`Suite::with_parameters`]; also for a parameter that no expectation asks for.
+    pub fn from_value(saved: &Value, given: &Map<String, Value>) -> Result<Self, FeatureError> {
+        let asked = asked(&saved["expectations"]);
+        if let Some(wrong) = given.keys().find(|name| !asked.contains(&name.as_str())) {
+            let near = crate::error::nearest(wrong, asked.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(fault(None, format!("expected the name of a parameter of the suite, found `{wrong}`{near}")));
+        }
+        // Values that the suite itself carries: 1.x and 0.18.
+        let own = ["suite_parameters", "evaluation_parameters"].iter().filter_map(|key| saved[*key].as_object());
+        let mut parameters: Map<String, Value> =
+            own.flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        parameters.extend(given.clone());
+        let parameters = &parameters;
         let name = ["name", "expectation_suite_name"].iter().find_map(|key| saved[*key].as_str()).unwrap_or("default");
         let entries = saved["expectations"].as_array();
         let entries = entries.ok_or_else(|| fault(None, "expected a list under `expectations`, found none".into()))?;
         let read = |(place, entry)| read(entry, parameters).map_err(|problem| fault(Some(place), problem));
         let expectations = entries.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Self { name: name.to_owned(), expectations }.checked()
+    }
+
+    /// Columns whose cells are judged as they are written: a reader of text must not make dates of them.
+    pub fn text_columns(&self) -> Vec<String> {
+        let column = |suited: &SuitedExpectation| match &suited.expectation {
+            AnyExpectation::ColumnValuesToMatchStrftimeFormat(expectation) => Some(expectation.column.clone()),
+            _ => None,
+        };
+        self.expectations.iter().filter_map(column).collect()
     }
 
     fn checked(self) -> Result<Self, FeatureError> {
@@ -166,6 +203,18 @@ fn helpful(problem: &str) -> String {
         false => None,
     };
     near.map_or_else(|| problem.to_owned(), |near| format!("{problem}; did you mean `{near}`?"))
+}
+
+/// The names of the parameters that values ask for.
+fn asked(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(map) => match map.get("$PARAMETER").and_then(Value::as_str) {
+            Some(name) => vec![name],
+            None => map.values().flat_map(asked).collect(),
+        },
+        Value::Array(items) => items.iter().flat_map(asked).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Parameters of 0.18 that mean nothing when they are off.
@@ -266,6 +315,11 @@ mod tests {
         let parameters = Map::from_iter([("top".to_owned(), json!(8))]);
         let suite = Suite::with_parameters(file, &parameters).unwrap();
         assert!(!validate(&table(), &suite, ResultFormat::Basic).success);
+        let wrong = Map::from_iter([("topp".to_owned(), json!(8))]);
+        let problem = Suite::with_parameters(file, &wrong).unwrap_err().to_string();
+        assert!(problem.contains("did you mean `top`?"), "{problem}");
+        let own = file.replace(r#""name": "s""#, r#""name": "s", "evaluation_parameters": {"top": 9}"#);
+        assert!(validate(&table(), &Suite::from_gx_json(&own).unwrap(), ResultFormat::Basic).success);
         let carried = file.replace(r#""top"}"#, r#""top", "$PARAMETER.top": 9}"#);
         assert!(validate(&table(), &Suite::from_gx_json(&carried).unwrap(), ResultFormat::Basic).success);
     }

@@ -18,6 +18,7 @@ mod rollback;
 mod sample;
 mod schema;
 mod sync;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -213,6 +214,8 @@ pub enum Command {
     Promote(promote::PromoteArgs),
     /// Point an alias back at the version before
     Rollback(rollback::RollbackArgs),
+    /// Hold expectations or rules against a file
+    Validate(validate::ValidateArgs),
     /// Check a config without touching data or network
     Check(check::CheckArgs),
     /// Print the values in use and where each came from
@@ -244,6 +247,7 @@ impl Command {
             Self::Compare(args) => compare::run(args, common),
             Self::Promote(args) => promote::run(args, common),
             Self::Rollback(args) => rollback::run(args, common),
+            Self::Validate(args) => validate::run(args, common),
             Self::Check(args) => check::run(args, common),
             Self::Config(args) => config::run(args, common),
             Self::Schema(args) => schema::run(args, common),

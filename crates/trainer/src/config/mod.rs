@@ -20,6 +20,7 @@ mod source;
 mod tree;
 mod variable;
 mod yaml;
+mod yaml_document;
 
 pub use document::Document;
 pub use feature_shape::{BuildStep, Extract, FeatureConfig, Store, Validate};
@@ -29,3 +30,4 @@ pub use render::{Paint, render};
 pub use schema::Schema;
 pub use shape::{Config, Data, Expectations, Features, Fraction, OnFailure, OneOrMany, Project, Registry, Training};
 pub use source::{Place, blot};
+pub use yaml_document::document;
