@@ -15,6 +15,7 @@ const COMMANDS: [&str; 18] = [
     "fit",
     "predict",
     "evaluate",
+    "features",
     "export",
     "reproduce",
     "sync",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use trainer_data::{Column, Fault, InputFile, Scan as _, Table, Warning};
+use trainer_data::{Column, Fault, InputFile, Table, Warning};
 use trainer_features::FeatureError;
 use trainer_features::feast::{ViewJoin, Wanted};
 use trainer_features::point_in_time::{FeatureSide, LabelSide, Moment, Rule, join as join_view, moments};
@@ -119,7 +119,7 @@ fn add(
             .ok_or_else(|| missing(name, known.fields().iter().map(|field| field.name().as_str()), &rows))
     };
     let features = FeatureSide {
-        scan: &rows.scan,
+        scan: rows.scan.as_ref(),
         keys: view.keys.iter().map(|key| at(&key.file)).collect::<Result<_, _>>()?,
         time: at(source.column(&source.timestamp_field))?,
         created: created.map(at).transpose()?,
