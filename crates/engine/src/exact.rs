@@ -114,6 +114,11 @@ impl ExactSum {
         }
     }
 
+    /// The sum of integers, each added without an exponent; `None` when it is beyond 128 bits.
+    pub fn integer(&self) -> Option<i128> {
+        self.wide.is_none().then_some(self.mantissa)
+    }
+
     /// Whether an infinity was added.
     pub fn is_finite(&self) -> bool {
         !self.above && !self.below

@@ -4,9 +4,10 @@
 use std::mem::size_of_val;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{Result as PlanResult, ScalarValue, internal_err};
+use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::stddev::{stddev_pop_udaf, stddev_udaf};
 use datafusion::functions_aggregate::sum::sum_udaf;
@@ -17,6 +18,9 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
 };
 
+use trainer_data::Fault;
+
+use crate::EngineError;
 use crate::accumulator::Spread;
 
 /// A function of the query engine, computed exactly for floats; for all else it is as it was.
@@ -36,7 +40,15 @@ enum Value {
 }
 
 impl Value {
-    fn add(self, spread: &mut Spread, number: f64) {
+    fn add(self, spread: &mut Spread, number: Number) {
+        let number = match number {
+            Number::Float(number) => number,
+            Number::Integer(number) => {
+                spread.count += 1;
+                spread.sum.add_scaled(number.into(), 0);
+                return;
+            }
+        };
         if number.is_nan() {
             spread.count += 1;
             spread.sum.spoil();
@@ -74,9 +86,51 @@ impl ExactFunction {
     }
 }
 
-/// Whether a call is of floats, each as often as it comes.
-fn is_exact(distinct: bool, fields: &[FieldRef]) -> bool {
-    !distinct && fields.first().is_some_and(|field| *field.data_type() == DataType::Float64)
+/// Whether a call is one that is computed here: of floats, or a sum of integers, each as often as it comes.
+fn is_exact(value: Value, distinct: bool, fields: &[FieldRef]) -> bool {
+    let kind = fields.first().map(|field| field.data_type());
+    let integers = value == Value::Sum && kind == Some(&DataType::Int64);
+    !distinct && (integers || kind == Some(&DataType::Float64))
+}
+
+/// The result of a sum of integers, which must be one.
+fn whole(spread: &Spread) -> PlanResult<Option<i64>> {
+    let fits = |sum: i128| i64::try_from(sum).map_err(|_| too_large(sum));
+    (spread.count > 0).then(|| spread.sum.integer().map_or(Err(too_large(i128::MAX)), fits)).transpose()
+}
+
+fn too_large(sum: i128) -> DataFusionError {
+    let message = format!("expected a sum of at most {} of `sql`, found {sum}", i64::MAX);
+    let fault = Fault::new("sum_too_large", message).hint("cast the column to double");
+    DataFusionError::External(Box::new(EngineError::data(fault)))
+}
+
+/// Calls `each` with every value of a column that is taken.
+fn each(
+    values: &ArrayRef,
+    filter: Option<&BooleanArray>,
+    mut each: impl FnMut(usize, Number) -> PlanResult<()>,
+) -> PlanResult<()> {
+    let taken =
+        |row: usize| values.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+    let mut rows = (0..values.len()).filter(|&row| taken(row));
+    match values.data_type() {
+        DataType::Int64 => {
+            let cells = values.as_primitive::<Int64Type>();
+            rows.try_for_each(|row| each(row, Number::Integer(cells.value(row))))
+        }
+        _ => {
+            let cells = values.as_primitive::<Float64Type>();
+            rows.try_for_each(|row| each(row, Number::Float(cells.value(row))))
+        }
+    }
+}
+
+/// A value of a column.
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    Float(f64),
+    Integer(i64),
 }
 
 impl AggregateUDFImpl for ExactFunction {
@@ -113,7 +167,7 @@ impl AggregateUDFImpl for ExactFunction {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> PlanResult<Vec<FieldRef>> {
-        if is_exact(args.is_distinct, args.input_fields) {
+        if is_exact(self.value, args.is_distinct, args.input_fields) {
             let name = format_state_name(args.name, "exact");
             return Ok(vec![Arc::new(Field::new(name, DataType::Binary, true))]);
         }
@@ -121,8 +175,8 @@ impl AggregateUDFImpl for ExactFunction {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> PlanResult<Box<dyn Accumulator>> {
-        if is_exact(args.is_distinct, args.expr_fields) {
-            return Ok(Box::new(OfAll { value: self.value, spread: Spread::default() }));
+        if is_exact(self.value, args.is_distinct, args.expr_fields) {
+            return Ok(Box::new(OfAll { value: self.value, integers: integers(&args), spread: Spread::default() }));
         }
         self.inner.accumulator(args)
     }
@@ -133,15 +187,24 @@ impl AggregateUDFImpl for ExactFunction {
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        is_exact(args.is_distinct, args.expr_fields) || self.inner.groups_accumulator_supported(args)
+        is_exact(self.value, args.is_distinct, args.expr_fields) || self.inner.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> PlanResult<Box<dyn GroupsAccumulator>> {
-        if is_exact(args.is_distinct, args.expr_fields) {
-            return Ok(Box::new(OfGroups { value: self.value, spreads: Vec::new(), wide_bytes: 0 }));
+        if is_exact(self.value, args.is_distinct, args.expr_fields) {
+            return Ok(Box::new(OfGroups {
+                value: self.value,
+                integers: integers(&args),
+                spreads: Vec::new(),
+                wide_bytes: 0,
+            }));
         }
         self.inner.create_groups_accumulator(args)
     }
+}
+
+fn integers(args: &AccumulatorArgs<'_>) -> bool {
+    args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int64)
 }
 
 fn written(spread: &Spread) -> Vec<u8> {
@@ -165,17 +228,22 @@ fn merged(spread: &mut Spread, bytes: &[u8]) -> PlanResult<()> {
 #[derive(Debug)]
 struct OfAll {
     value: Value,
+    integers: bool,
     spread: Spread,
 }
 
 impl Accumulator for OfAll {
     fn update_batch(&mut self, values: &[ArrayRef]) -> PlanResult<()> {
-        let numbers = values[0].as_primitive::<Float64Type>();
-        numbers.iter().flatten().for_each(|number| self.value.add(&mut self.spread, number));
-        Ok(())
+        each(&values[0], None, |_, number| {
+            self.value.add(&mut self.spread, number);
+            Ok(())
+        })
     }
 
     fn evaluate(&mut self) -> PlanResult<ScalarValue> {
+        if self.integers {
+            return Ok(ScalarValue::Int64(whole(&self.spread)?));
+        }
         Ok(ScalarValue::Float64(self.value.of(&self.spread)))
     }
 
@@ -195,6 +263,7 @@ impl Accumulator for OfAll {
 /// Numbers of many groups.
 struct OfGroups {
     value: Value,
+    integers: bool,
     spreads: Vec<Spread>,
     wide_bytes: usize,
 }
@@ -224,20 +293,20 @@ impl GroupsAccumulator for OfGroups {
         total: usize,
     ) -> PlanResult<()> {
         self.spreads.resize_with(total, Spread::default);
-        let (numbers, value) = (values[0].as_primitive::<Float64Type>(), self.value);
-        let taken = |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-        for (row, &group) in groups.iter().enumerate() {
-            if numbers.is_valid(row) && taken(row) {
-                self.spread(group, |spread| {
-                    value.add(spread, numbers.value(row));
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(())
+        let value = self.value;
+        each(&values[0], filter, |row, number| {
+            self.spread(groups[row], |spread| {
+                value.add(spread, number);
+                Ok(())
+            })
+        })
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> PlanResult<ArrayRef> {
+        if self.integers {
+            let sums = self.emitted(emit);
+            return Ok(Arc::new(sums.iter().map(whole).collect::<PlanResult<Int64Array>>()?));
+        }
         let value = self.value;
         Ok(Arc::new(self.emitted(emit).iter().map(|spread| value.of(spread)).collect::<Float64Array>()))
     }
@@ -261,7 +330,7 @@ impl GroupsAccumulator for OfGroups {
     /// Every row as a state of its own.
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> PlanResult<Vec<ArrayRef>> {
         let rows = values[0].len();
-        let mut single = Self { value: self.value, spreads: Vec::new(), wide_bytes: 0 };
+        let mut single = Self { value: self.value, integers: self.integers, spreads: Vec::new(), wide_bytes: 0 };
         single.update_batch(values, &(0..rows).collect::<Vec<_>>(), filter, rows)?;
         single.state(EmitTo::All)
     }

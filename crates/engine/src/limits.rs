@@ -22,11 +22,7 @@ impl Default for Limits {
 impl Limits {
     /// Rows in a batch within the engine: few where memory is short, as every operator holds some.
     pub(crate) fn batch_rows(&self) -> usize {
-        match self.memory_bytes {
-            Some(bytes) if bytes < 64 << 20 => 1024,
-            Some(bytes) if bytes < 256 << 20 => 4096,
-            _ => BATCH_ROWS,
-        }
+        self.memory_bytes.map_or(BATCH_ROWS, |bytes| ((bytes >> 14) as usize).clamp(128, BATCH_ROWS))
     }
 }
 

@@ -151,3 +151,29 @@ fn an_error_of_the_source_comes_out_as_it_is() {
         assert_eq!(error.downcast_ref::<Broken>(), Some(&Broken(3)), "{json}: {error}");
     }
 }
+
+/// Each step reads the one before it, three of them while threads of the query engine wait for them.
+#[test]
+fn steps_follow_one_another() {
+    let input: Arc<dyn Scan> = Arc::new(Made::of(20));
+    let other: Arc<dyn Scan> = Arc::new(Made::of(2));
+    let of = |engine: &Engine| {
+        let mut rows = input.clone();
+        for json in [
+            r#"{"sql": "select * from input where kind > 1"}"#,
+            r#"{"dedupe": {"keys": ["session"], "by": "time"}}"#,
+            r#"{"derive": {"twice": "amount * 2"}}"#,
+            r#"{"sql": "select * from input where twice > 100"}"#,
+            r#"{"join": {"with": "other", "on": ["user"], "how": "semi"}}"#,
+            r#"{"group": {"by": ["user", "kind"], "time": "time", "aggregates": {"n": "count", "most": {"max": "twice", "over": "30d"}}}}"#,
+            r#"{"sql": "select user, sum(n) as n, max(most) as most from input group by user order by n desc"}"#,
+            r#"{"filter": "n > 1"}"#,
+        ] {
+            rows = apply_with(engine, json, &rows, &[("other", &other)]);
+        }
+        read(&*engine.sort(rows, &[SortKey::ascending("most")]).unwrap())
+    };
+    let all = of(&engine());
+    assert!(all.num_rows() > 100, "{} rows", all.num_rows());
+    assert!(all == of(&engine_of(1, Some(4 << 20))));
+}

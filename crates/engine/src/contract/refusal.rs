@@ -111,3 +111,15 @@ fn a_cell_that_cannot_be_computed_is_named_by_its_row_only() {
     assert_eq!(row, Some(3));
     assert!(text.contains("a division by zero"), "{text}");
 }
+
+#[test]
+fn the_schema_of_a_config_knows_every_step() {
+    let schema = serde_json::to_value(schemars::schema_for!(RowStep)).unwrap();
+    let keys: Vec<&str> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|branch| branch["properties"].as_object().unwrap().keys().next().unwrap().as_str())
+        .collect();
+    assert_eq!(keys, RowStep::NAMES);
+}

@@ -42,3 +42,26 @@ fn only_queries_that_give_the_same_again_are_run() {
     assert_eq!(code("select * from 'secret.csv'").unwrap().0, "unknown_input");
     assert_eq!(code("set datafusion.execution.batch_size = 1").unwrap().0, "not_a_query");
 }
+
+#[test]
+fn sums_are_exact_and_never_go_round() {
+    let input = scan(
+        vec![
+            ("k", integers([Some(i64::MAX), Some(i64::MAX), Some(-5)])),
+            ("x", numbers([Some(1e100), Some(1.0), Some(-1e100)])),
+            ("g", integers([Some(1), Some(1), Some(2)])),
+        ],
+        2,
+    );
+    let engine = engine();
+    let of = |query: &str| made(&engine, &format!(r#"{{"sql": "{query}"}}"#), &input, &[]);
+    assert_eq!(of("select sum(x) as s, mean(x) * 3 as m, count(*) as n from input"), ["1.0|1.0|3"]);
+    assert_eq!(of("select sum(k) as s from input where k < 0"), ["-5"]);
+    assert_eq!(of("select sum(k) as s from input where k = 0"), ["-"]);
+    for query in ["select sum(k) as s from input", "select g, sum(k) as s from input group by g"] {
+        let rows = apply(&engine, &format!(r#"{{"sql": "{query}"}}"#), &input);
+        let last = rows.schema().fields().len() - 1;
+        let error = rows.open(&[last]).unwrap().find_map(Result::err).unwrap();
+        assert_eq!(error.downcast_ref::<EngineError>().unwrap().code(), "sum_too_large");
+    }
+}
