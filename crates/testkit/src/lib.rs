@@ -9,7 +9,7 @@ mod random;
 mod server;
 mod synthetic;
 
-pub use place::{onnxruntime, python, python_mlflow2, repository, scratch, shared, xgboost};
+pub use place::{onnxruntime, python, python_mlflow2, repository, scratch, shared, weed, xgboost};
 pub use program::{Outcome, Program};
 pub use proxy::{Fault, Proxy};
 pub use random::SplitMix64;

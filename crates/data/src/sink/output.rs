@@ -85,6 +85,8 @@ impl Write for Output {
 pub(super) fn failed(name: &str, error: io::Error) -> DataError {
     match error.downcast::<DataError>() {
         Ok(error) => error,
-        Err(error) => DataError::unwritable(Fault::new("unwritable", format!("cannot write the file: {error}")).file(name)),
+        Err(error) => {
+            DataError::unwritable(Fault::new("unwritable", format!("cannot write the file: {error}")).file(name))
+        }
     }
 }

@@ -196,7 +196,10 @@ impl Partitions {
         Ok(self.ended.drain(..).map(renamed).collect())
     }
 
-    fn finish_objects(&mut self, bucket: &std::sync::Arc<crate::source::bucket::Bucket>) -> Result<Vec<WrittenFile>, DataError> {
+    fn finish_objects(
+        &mut self,
+        bucket: &std::sync::Arc<crate::source::bucket::Bucket>,
+    ) -> Result<Vec<WrittenFile>, DataError> {
         let root = bucket.location(&self.folder)?;
         let marker = bucket.location(&format!("{}/{MARKER}", self.folder))?;
         let (asked, at) = (bucket.clone(), root.clone());

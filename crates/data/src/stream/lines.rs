@@ -98,8 +98,7 @@ impl JsonLines {
                 index.fields.push([start as u32, cells.len() as u32]);
             }
             let mut odd = Oddities::default();
-            let cells =
-                Cells { text: &cells, index: &index, position: 0, columns: 1, quote: None, rules: &self.rules };
+            let cells = Cells { text: &cells, index: &index, position: 0, columns: 1, quote: None, rules: &self.rules };
             let mut array = cells.array(plan, &mut odd);
             if let Err(misfit) = &mut array {
                 misfit.row = index.record(misfit.row) as usize;
@@ -114,7 +113,8 @@ impl JsonLines {
         let rows = objects.rows.len();
         let bad = objects.bad.iter().enumerate().map(|(place, (bad, line, reason, message))| {
             let raw = objects.text[bad.start..bad.end].trim_ascii_end();
-            let fault = Fault::new(reason, message.clone()).file(self.file.as_str()).row(place as u64 + bad.before as u64 + 1);
+            let fault =
+                Fault::new(reason, message.clone()).file(self.file.as_str()).row(place as u64 + bad.before as u64 + 1);
             let fault = (self.malformed == Malformed::Error).then_some(fault);
             let raw = if self.malformed == Malformed::Quarantine { raw.to_vec() } else { Vec::new() };
             BadRow { line: *line, reason, raw, fault }
