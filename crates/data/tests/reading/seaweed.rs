@@ -101,9 +101,18 @@ fn all(scan: &FileScan) -> RecordBatch {
     concat_batches(&scan.schema(), &batches).unwrap()
 }
 
+/// One server for all: it takes seconds to start, and eight ports.
 #[test]
-fn what_is_written_in_parts_is_read_in_ranges() {
+fn a_real_server_is_written_and_read() {
     let seaweed = Seaweed::start();
+    what_is_written_in_parts_is_read_in_ranges(&seaweed);
+    two_writers_at_once_leave_the_whole_of_one(&seaweed);
+    more_than_a_thousand_objects_are_listed_in_pages(&seaweed);
+    wrong_credentials_are_one_line(&seaweed);
+    a_writer_that_is_killed_leaves_the_object_before(&seaweed);
+}
+
+fn what_is_written_in_parts_is_read_in_ranges(seaweed: &Seaweed) {
     let plain = SinkOptions { compression: Compression::None, row_group_rows: 300_000, ..SinkOptions::default() };
     for key in ["out/a.parquet", "out/a.csv"] {
         let expected = batch(1_000_000, 1);
@@ -134,9 +143,7 @@ fn what_is_written_in_parts_is_read_in_ranges() {
     assert!(!seaweed.keys("").contains(&"none.csv".to_owned()));
 }
 
-#[test]
-fn two_writers_at_once_leave_the_whole_of_one() {
-    let seaweed = Seaweed::start();
+fn two_writers_at_once_leave_the_whole_of_one(seaweed: &Seaweed) {
     let options = SinkOptions { compression: Compression::None, ..SinkOptions::default() };
     let written: Vec<String> = std::thread::scope(|scope| {
         let write = |seed| seaweed.write("both.parquet", &batch(700_000, seed), &options).unwrap().remove(0).sha256;
@@ -148,9 +155,7 @@ fn two_writers_at_once_leave_the_whole_of_one() {
     assert!(found == batch(700_000, 1) || found == batch(700_000, 2));
 }
 
-#[test]
-fn more_than_a_thousand_objects_are_listed_in_pages() {
-    let seaweed = Seaweed::start();
+fn more_than_a_thousand_objects_are_listed_in_pages(seaweed: &Seaweed) {
     let store = seaweed.store();
     block_on(async {
         let puts = (0..1005).map(|key| {
@@ -163,9 +168,7 @@ fn more_than_a_thousand_objects_are_listed_in_pages() {
     assert_eq!(ids.column(0).as_ref(), &Int64Array::from_iter_values(0..1005) as &dyn arrow::array::Array);
 }
 
-#[test]
-fn wrong_credentials_are_one_line() {
-    let seaweed = Seaweed::start();
+fn wrong_credentials_are_one_line(seaweed: &Seaweed) {
     let wrong = environment(&seaweed.url, "wrong");
     let read = FileScan::open_in(&url("ready"), &ScanOptions::default(), wrong.clone()).unwrap_err();
     let mut out = sink_in(&url("a.csv"), &batch(1, 0).schema(), &SinkOptions::default(), wrong).unwrap();
@@ -193,9 +196,7 @@ fn child_that_writes() {
     out.finish().unwrap();
 }
 
-#[test]
-fn a_writer_that_is_killed_leaves_the_object_before() {
-    let seaweed = Seaweed::start();
+fn a_writer_that_is_killed_leaves_the_object_before(seaweed: &Seaweed) {
     let (before, after) = (batch(1000, 1), batch(1_500_000, 9));
     seaweed.write("kept.parquet", &before, &SinkOptions::default()).unwrap();
     for wait_ms in [300, 700, 1100, 1600, 2200] {
