@@ -1,19 +1,24 @@
 //! Batches to files: a file appears under its name when it is whole, or not at all.
 
 mod aside;
+mod csv;
 mod hash;
+mod output;
 mod parquet;
-
-use std::path::Path;
+mod partition;
+mod upload;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::aside::Aside;
+use self::csv::CsvFile;
+use self::hash::Hashed;
+use self::output::{Output, Target};
 use self::parquet::ParquetFile;
-use crate::{DataError, Fault, FileFormat};
+use self::partition::Partitions;
+use crate::{DataError, Fault, FileFormat, source};
 
 /// How Parquet pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,11 +42,14 @@ pub struct SinkOptions {
     pub compression: Compression,
     /// Rows of a row group of Parquet: what readers take as a unit of work.
     pub row_group_rows: usize,
+    /// Columns whose values become folders (`country=US/part-0.parquet`), and are in the files no more. The path is then
+    /// a folder.
+    pub partition_by: Vec<String>,
 }
 
 impl Default for SinkOptions {
     fn default() -> Self {
-        Self { format: None, compression: Compression::default(), row_group_rows: 1 << 20 }
+        Self { format: None, compression: Compression::default(), row_group_rows: 1 << 20, partition_by: Vec::new() }
     }
 }
 
@@ -73,24 +81,92 @@ pub trait Sink: Send {
     fn finish(self: Box<Self>) -> Result<Vec<WrittenFile>, DataError>;
 }
 
-/// Opens a path to be written: Parquet or CSV, by its extension or by what the options say.
+/// One file that is being written.
+trait FileWriter: Send {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), DataError>;
+
+    /// Writes what is left; the file has its name only when what comes back is finished.
+    fn end(self: Box<Self>) -> Result<Written, DataError>;
+}
+
+/// A file whose bytes are written, and that has no name yet.
+struct Written {
+    output: Output,
+    file: WrittenFile,
+}
+
+impl Written {
+    fn of(hashed: Hashed<Output>, rows: u64) -> Self {
+        let (output, bytes, sha256) = hashed.finish();
+        let path = output.name();
+        Self { output, file: WrittenFile { path, rows, bytes, sha256 } }
+    }
+
+    fn finish(self) -> Result<WrittenFile, DataError> {
+        self.output.finish()?;
+        Ok(self.file)
+    }
+}
+
+/// A path that is one file.
+struct OneFile(Box<dyn FileWriter>);
+
+impl Sink for OneFile {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
+        self.0.write(batch)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<WrittenFile>, DataError> {
+        Ok(vec![self.0.end()?.finish()?])
+    }
+}
+
+/// Opens a local path or `s3://` URL to be written: Parquet or CSV, by its extension or by what the options say; with
+/// `partition_by` a folder of them.
 ///
-/// The same rows give the same bytes, however they are cut into batches.
+/// The same rows give the same bytes, however they are cut into batches. A local file is written beside its name,
+/// synced and renamed; an object is sent in parts and appears when they are complete.
 ///
 /// # Errors
-/// `Options` (`output_format`); `Unwritable`.
+/// `Options` (`output_format`); `Unwritable`; with `partition_by` also `Mismatch` (`missing_column`).
 pub fn sink(path: &str, schema: &SchemaRef, options: &SinkOptions) -> Result<Box<dyn Sink>, DataError> {
-    let format = format(path, options)?;
-    let file = Aside::create(Path::new(path))?;
+    sink_in(path, schema, options, source::environment())
+}
+
+/// Opens as [`sink`], with these variables for the environment that says how S3 is reached.
+///
+/// # Errors
+/// As [`sink`].
+pub fn sink_in(
+    path: &str,
+    schema: &SchemaRef,
+    options: &SinkOptions,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Box<dyn Sink>, DataError> {
+    let (target, within) = Target::of(path, environment.into_iter().collect())?;
+    if !options.partition_by.is_empty() {
+        return Ok(Box::new(Partitions::new(target, &within, schema, options)?));
+    }
+    Ok(Box::new(OneFile(file_writer(target.create(&within)?, format(path, options)?, schema, options)?)))
+}
+
+fn file_writer(
+    file: Output,
+    format: FileFormat,
+    schema: &SchemaRef,
+    options: &SinkOptions,
+) -> Result<Box<dyn FileWriter>, DataError> {
     match format {
         FileFormat::Parquet => Ok(Box::new(ParquetFile::new(file, schema, options)?)),
-        FileFormat::Csv | FileFormat::JsonLines => Err(unknown(path)),
+        FileFormat::Csv => Ok(Box::new(CsvFile::new(file, schema)?)),
+        FileFormat::JsonLines => Err(unknown(&file.name())),
     }
 }
 
 fn format(path: &str, options: &SinkOptions) -> Result<FileFormat, DataError> {
     let (extension, packing) = crate::file::extension(path);
     match (options.format, extension.as_str(), packing) {
+        (Some(FileFormat::JsonLines), ..) => Err(unknown(path)),
         (Some(format), ..) => Ok(format),
         (None, "parquet" | "pq", crate::file::Packing::None) => Ok(FileFormat::Parquet),
         (None, "csv", crate::file::Packing::None) => Ok(FileFormat::Csv),

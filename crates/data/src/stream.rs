@@ -11,6 +11,7 @@ mod delimited;
 mod fast;
 mod file;
 mod index;
+mod lines;
 mod mark;
 mod options;
 mod packed;

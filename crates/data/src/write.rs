@@ -73,7 +73,11 @@ pub fn write_csv(table: &Table, path: &Path) -> Result<(), DataError> {
     })
 }
 
-fn write_record<'a>(out: &mut impl Write, cells: impl ExactSizeIterator<Item = Option<&'a str>>) -> io::Result<()> {
+/// Writes one line of CSV.
+pub(crate) fn write_record<'a>(
+    out: &mut impl Write,
+    cells: impl ExactSizeIterator<Item = Option<&'a str>>,
+) -> io::Result<()> {
     let alone = cells.len() == 1;
     for (position, cell) in cells.enumerate() {
         if position > 0 {

@@ -10,7 +10,7 @@ mod server;
 mod synthetic;
 
 pub use place::{
-    onnxruntime, python, python_feast, python_mlflow2, python_spark, repository, scratch, shared, xgboost,
+    onnxruntime, python, python_feast, python_mlflow2, python_spark, repository, scratch, shared, weed, xgboost,
 };
 pub use program::{Outcome, Program};
 pub use proxy::{Fault, Proxy};

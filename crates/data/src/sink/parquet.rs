@@ -1,7 +1,6 @@
 //! Parquet, its columns encoded in parallel.
 
 use std::io::BufWriter;
-use std::path::Path;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_writer::{
@@ -15,19 +14,19 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use rayon::prelude::*;
 
-use super::aside::{Aside, unwritable};
 use super::hash::Hashed;
-use super::{Compression, Sink, SinkOptions, WrittenFile};
+use super::output::{Output, failed};
+use super::{Compression, FileWriter, SinkOptions, Written};
 use crate::DataError;
 
 /// Rows that are encoded at a time: enough that the columns are worth sharing among threads.
 const CHUNK_ROWS: usize = 1 << 16;
 
-type Out = BufWriter<Hashed<Aside>>;
+type Out = BufWriter<Hashed<Output>>;
 
 /// A Parquet file that is being written.
 pub(super) struct ParquetFile {
-    path: std::path::PathBuf,
+    name: String,
     schema: SchemaRef,
     writer: SerializedFileWriter<Out>,
     factory: ArrowRowGroupWriterFactory,
@@ -43,8 +42,8 @@ pub(super) struct ParquetFile {
 }
 
 impl ParquetFile {
-    pub(super) fn new(file: Aside, schema: &SchemaRef, options: &SinkOptions) -> Result<Self, DataError> {
-        let path = file.path().to_owned();
+    pub(super) fn new(file: Output, schema: &SchemaRef, options: &SinkOptions) -> Result<Self, DataError> {
+        let name = file.name();
         let codec = match options.compression {
             Compression::None => Codec::UNCOMPRESSED,
             Compression::Snappy => Codec::SNAPPY,
@@ -61,9 +60,9 @@ impl ParquetFile {
         let out = BufWriter::with_capacity(1 << 20, Hashed::new(file));
         let opened = ArrowWriter::try_new_with_options(out, schema.clone(), settings)
             .and_then(ArrowWriter::into_serialized_writer);
-        let (writer, factory) = opened.map_err(|error| failed(&path, error))?;
+        let (writer, factory) = opened.map_err(|error| lost(&name, error))?;
         Ok(Self {
-            path,
+            name,
             schema: schema.clone(),
             writer,
             factory,
@@ -122,7 +121,7 @@ impl ParquetFile {
     }
 }
 
-impl Sink for ParquetFile {
+impl FileWriter for ParquetFile {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
         let mut from = 0;
         while from < batch.num_rows() {
@@ -134,22 +133,26 @@ impl Sink for ParquetFile {
             self.rows += rows as u64;
             from += rows;
             if rows == room {
-                self.encode().map_err(|error| failed(&self.path, error))?;
+                self.encode().map_err(|error| lost(&self.name, error))?;
             }
         }
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Vec<WrittenFile>, DataError> {
-        let (path, rows) = (self.path.clone(), self.rows);
-        let out = self.ended().map_err(|error| failed(&path, error))?;
-        let hashed = out.into_inner().map_err(|error| unwritable(&path, error.error()))?;
-        let (file, bytes, sha256) = hashed.finish();
-        file.finish()?;
-        Ok(vec![WrittenFile { path: path.display().to_string(), rows, bytes, sha256 }])
+    fn end(self: Box<Self>) -> Result<Written, DataError> {
+        let (name, rows) = (self.name.clone(), self.rows);
+        let out = self.ended().map_err(|error| lost(&name, error))?;
+        let hashed = out.into_inner().map_err(|error| failed(&name, error.into_error()))?;
+        Ok(Written::of(hashed, rows))
     }
 }
 
-fn failed(path: &Path, error: ParquetError) -> DataError {
-    unwritable(path, &std::io::Error::other(error))
+fn lost(name: &str, error: ParquetError) -> DataError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(error) => failed(name, *error),
+            Err(inner) => failed(name, std::io::Error::other(inner)),
+        },
+        error => failed(name, std::io::Error::other(error)),
+    }
 }

@@ -39,8 +39,6 @@ pub(super) struct Part {
     /// By column asked for, with what was odd; an example's row is the record of the file (from 0).
     pub(super) columns: Vec<(Result<ArrayRef, Misfit>, Oddities)>,
     pub(super) bad: Vec<BadRow>,
-    /// Records of the file before this part.
-    pub(super) base: u64,
 }
 
 /// A row that is not well formed.
@@ -50,6 +48,27 @@ pub(super) struct BadRow {
     pub(super) raw: Vec<u8>,
     /// In words; of the first one, where such rows are not left out.
     pub(super) fault: Option<Fault>,
+}
+
+impl Part {
+    /// Counts rows and lines from the file's start, given those before the part.
+    pub(super) fn place(&mut self, record: u64, line: u64) {
+        for bad in &mut self.bad {
+            bad.line += line;
+            if let Some(fault) = &mut bad.fault {
+                fault.row = fault.row.map(|row| row + record);
+                fault.line = Some(bad.line);
+            }
+        }
+        for (array, odd) in &mut self.columns {
+            if let Err(misfit) = array {
+                misfit.row += record as usize;
+            }
+            if let Some((row, _)) = &mut odd.example {
+                *row += record as usize;
+            }
+        }
+    }
 }
 
 impl Delimited {
@@ -106,23 +125,8 @@ impl Delimited {
         let found: Vec<_> = ranges.par_iter().map(|range| self.part(&text[range.clone()], &form, columns)).collect();
         let mut parts = Vec::new();
         for (mut part, blank_lines, lines) in found {
-            part.base = self.record;
+            part.place(self.record, self.line);
             self.record += (part.rows + part.bad.len()) as u64;
-            for bad in &mut part.bad {
-                bad.line += self.line;
-                if let Some(fault) = &mut bad.fault {
-                    fault.row = fault.row.map(|row| row + part.base);
-                    fault.line = Some(bad.line);
-                }
-            }
-            for (array, odd) in &mut part.columns {
-                if let Err(misfit) = array {
-                    misfit.row += part.base as usize;
-                }
-                if let Some((row, _)) = &mut odd.example {
-                    *row += part.base as usize;
-                }
-            }
             self.line += lines;
             self.blank_lines += blank_lines;
             parts.push(part);
@@ -152,7 +156,7 @@ impl Delimited {
             self.bad_row(text, bad, place, known.1 + 1)
         });
         let bad = bad.collect();
-        (Part { rows: index.rows, columns, bad, base: 0 }, index.blank_lines, lines(text))
+        (Part { rows: index.rows, columns, bad }, index.blank_lines, lines(text))
     }
 
     fn cells<'a>(&'a self, text: &'a [u8], index: &'a Index, position: usize) -> Cells<'a> {

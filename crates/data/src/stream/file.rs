@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use super::columnar::Footer;
 use super::conversion::supported;
 use super::delimited::Delimited;
+use super::lines::JsonLines;
 use super::options::{FileFormat, ScanOptions};
 use super::packed::unpacked;
 use super::report::Pass;
@@ -72,6 +73,7 @@ impl Opened {
         }
         match form(&found, options)? {
             Form::Parquet(footer) => Self::columnar(found, footer, options),
+            form @ Form::JsonLines(_) => Self::lines(found, form, options, least_rows.max(1)),
             form => Self::delimited(found, form, options, before, least_rows),
         }
     }
@@ -91,6 +93,12 @@ impl Opened {
         }
         let rows = footer.rows;
         Ok(Self { found, form: Form::Parquet(footer), columns, rows, malformed: 0 })
+    }
+
+    fn lines(found: Found, form: Form, options: &ScanOptions, least_rows: u64) -> Result<Self, DataError> {
+        let keys = open_lines(&found, &form, options, None)?.keys(least_rows)?;
+        let typed = keys.names.iter().zip(keys.tallies).map(|(name, tally)| FileColumn::of_tally(name, tally, options));
+        Ok(Self { columns: typed.collect(), found, form, rows: keys.rows, malformed: keys.bad })
     }
 
     fn delimited(
@@ -169,24 +177,44 @@ fn form(found: &Found, options: &ScanOptions) -> Result<Form, DataError> {
     }
 }
 
-/// Opens a text file from its header on; what is read is counted.
+/// Opens a CSV file from its header on; what is read is counted.
 pub(super) fn open_text(
     found: &Found,
     form: &Form,
     options: &ScanOptions,
     pass: Option<Arc<Pass>>,
 ) -> Result<Delimited, DataError> {
-    let packing = match form {
-        Form::Csv(packing) | Form::JsonLines(packing) => *packing,
-        Form::Parquet(_) => Packing::None,
-    };
-    let source: Box<dyn Read + Send> = match pass {
-        Some(pass) => Box::new(Counted { source: found.read()?, pass }),
-        None => found.read()?,
-    };
-    let text = unpacked(source, packing, &found.name)?;
+    let text = unpacked(source(found, pass)?, form.packing(), &found.name)?;
     let window = Window::new(Transcoded::of(text, options.csv.encoding, &found.name), &found.name);
     Delimited::open(window, &found.name, options)
+}
+
+/// Opens a file of JSON lines; what is read is counted.
+pub(super) fn open_lines(
+    found: &Found,
+    form: &Form,
+    options: &ScanOptions,
+    pass: Option<Arc<Pass>>,
+) -> Result<JsonLines, DataError> {
+    let text = unpacked(source(found, pass)?, form.packing(), &found.name)?;
+    JsonLines::open(Window::new(text, &found.name), &found.name, options.malformed)
+}
+
+fn source(found: &Found, pass: Option<Arc<Pass>>) -> Result<Box<dyn Read + Send>, DataError> {
+    let source = found.read()?;
+    Ok(match pass {
+        Some(pass) => Box::new(Counted { source, pass }),
+        None => source,
+    })
+}
+
+impl Form {
+    fn packing(&self) -> Packing {
+        match self {
+            Self::Csv(packing) | Self::JsonLines(packing) => *packing,
+            Self::Parquet(_) => Packing::None,
+        }
+    }
 }
 
 /// Counts the bytes that are read.

@@ -11,13 +11,14 @@ use super::change::{MalformedRow, TypeChanged};
 use super::columnar::Columnar;
 use super::conversion::converted;
 use super::delimited::{Delimited, Part};
-use super::file::{FileColumnPlan, FilePlan, Form, open_text};
+use super::file::{FileColumnPlan, FilePlan, Form, open_lines, open_text};
+use super::lines::{JsonLines, NewKey};
 use super::options::Malformed;
 use super::report::Pass;
 use super::typed::{Misfit, Plan};
 use super::typing::kind;
-use crate::csv::tally::shown;
-use crate::{DataError, Fault, ScanError, Warning};
+use crate::csv::tally::{Tally, shown};
+use crate::{DataError, Fault, Kind, ScanError, Warning};
 
 /// The batches of a pass.
 pub(super) struct Reading {
@@ -36,6 +37,7 @@ pub(super) struct Reading {
 
 enum Open {
     Text(Box<Delimited>),
+    Lines(Box<JsonLines>),
     Columns(Box<Columnar>, u64),
 }
 
@@ -67,6 +69,27 @@ impl Reading {
                     self.open = Some(Open::Text(text));
                 }
             }
+            Some(Open::Lines(mut lines)) => {
+                // Who names the columns does not want others.
+                let is_all = scan.options.columns.is_none();
+                let known: Vec<&str> = scan.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                let columns: Vec<(&str, Plan)> = self
+                    .of_file(file)
+                    .map(|(place, column)| (self.schema.field(place).name().as_str(), column.plan))
+                    .collect();
+                let parts = lines.parts(&columns, is_all.then_some(&known), 2 * rayon::current_num_threads())?;
+                if parts.is_empty() {
+                    self.file += 1;
+                } else {
+                    for (part, new) in parts {
+                        if let Some(new) = new {
+                            return Err(new_key(file, new));
+                        }
+                        self.take(file, part)?;
+                    }
+                    self.open = Some(Open::Lines(lines));
+                }
+            }
             Some(Open::Columns(mut columns, mut bytes)) => match columns.next()? {
                 None => self.file += 1,
                 Some((rows, arrays)) => {
@@ -87,6 +110,10 @@ impl Reading {
             Form::Parquet(footer) => {
                 let positions = self.of_file(file).map(|(_, column)| column.position).collect();
                 Open::Columns(Box::new(Columnar::open(&file.found, footer, positions)?), 0)
+            }
+            form @ Form::JsonLines(_) => {
+                let pass = Some(self.pass.clone());
+                Open::Lines(Box::new(open_lines(&file.found, form, &self.scan.options, pass)?))
             }
             form => Open::Text(Box::new(open_text(&file.found, form, &self.scan.options, Some(self.pass.clone()))?)),
         })
@@ -193,6 +220,15 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// A key that the first rows do not have is a column of another type than the absent one it was.
+fn new_key(file: &FilePlan, new: NewKey) -> ScanError {
+    let mut tally = Tally::default();
+    tally.add(new.cell, new.row, new.example.as_bytes());
+    let needed = kind(&super::typed::data_type(tally.shape()));
+    let (row, file) = (new.row + 1, file.found.name.clone());
+    Box::new(TypeChanged { column: new.name, file, row, found: Kind::Null, needed, example: new.example })
 }
 
 impl Iterator for Reading {

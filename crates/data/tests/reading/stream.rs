@@ -1,14 +1,16 @@
 //! Files as a stream: the same as when they are read whole, and what malformed rows and cells come to.
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use proptest::prelude::*;
 use serde_json::Value;
 use trainer_data::{
-    CsvOptions, DataError, FileScan, Lenient, Malformed, ReadOptions, Scan, ScanError, ScanOptions, ScanReport, Table,
-    TypeChanged, read_local,
+    CsvOptions, DataError, Encoding, FileScan, Lenient, Malformed, MalformedRow, Quarantine, ReadOptions, Scan,
+    ScanError, ScanOptions, ScanReport, Table, TypeChanged, read_local,
 };
 use trainer_testkit::{scratch, shared};
 
@@ -174,4 +176,93 @@ proptest! {
             }
         }
     }
+}
+
+/// Keeps rows in memory.
+#[derive(Debug, Default)]
+struct Kept(std::sync::Mutex<Vec<(u64, String, String)>>);
+
+impl Quarantine for Kept {
+    fn keep(&self, row: &MalformedRow<'_>) -> Result<(), DataError> {
+        let raw = String::from_utf8_lossy(row.raw).into_owned();
+        self.0.lock().unwrap().push((row.line, row.reason.to_owned(), raw));
+        Ok(())
+    }
+}
+
+#[test]
+fn quarantined_rows_are_kept_once_however_often_the_file_is_read() {
+    let (_folder, path) = written("a,b\n1,2\n#### corrupted line 7\n3,4\n\"x\"y,1\n5,6,7\n");
+    let options = ScanOptions { malformed: Malformed::Quarantine, ..ScanOptions::default() };
+    let kept = Arc::new(Kept::default());
+    let scan = FileScan::open(path.to_str().unwrap(), &options).unwrap().with_quarantine(kept.clone());
+    for _ in 0..2 {
+        assert_eq!(read_all(&scan).unwrap().num_rows(), 2);
+        assert_eq!(scan.report().dropped_rows(), 3);
+    }
+    let row = |line, reason: &str, raw: &str| (line, reason.to_owned(), raw.to_owned());
+    assert_eq!(
+        *kept.0.lock().unwrap(),
+        [
+            row(3, "too_few_fields", "#### corrupted line 7"),
+            row(5, "text_after_quote", "\"x\"y,1"),
+            row(6, "too_many_fields", "5,6,7")
+        ]
+    );
+}
+
+#[test]
+fn packed_files_and_other_encodings_are_the_same_table() {
+    let text: String = (0..50_000).map(|row| format!("{row},caf\u{e9} {row}\n")).collect();
+    let text = format!("id,name\n{text}");
+    let (folder, path) = written(&text);
+    let (expected, _) = stream(&path, &ScanOptions::default()).unwrap();
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let latin: Vec<u8> = text.chars().map(|char| u8::try_from(char).unwrap()).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let cases = [
+        ("b.csv.gz", packed.clone(), Encoding::Utf8),
+        ("c.csv.zst", zstd::encode_all(text.as_bytes(), 1).unwrap(), Encoding::Utf8),
+        ("d.csv", utf16, Encoding::Utf16Be),
+        ("e.csv", latin, Encoding::Latin1),
+    ];
+    for (name, bytes, encoding) in cases {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let csv = CsvOptions { encoding, ..CsvOptions::default() };
+        let (found, _) = stream(&path, &ScanOptions { csv, ..ScanOptions::default() }).unwrap();
+        assert!(found == expected, "{name}");
+    }
+    let cut = folder.path().join("cut.csv.gz");
+    std::fs::write(&cut, &packed[..packed.len() - 100]).unwrap();
+    assert!(stream(&cut, &ScanOptions::default()).unwrap_err().contains("damaged or cut"));
+    let csv = CsvOptions { encoding: Encoding::Latin1, ..CsvOptions::default() };
+    let error = stream(&path, &ScanOptions { csv, ..ScanOptions::default() }).unwrap_err();
+    assert!(error.contains("found UTF-8"), "{error}");
+}
+
+#[test]
+fn json_lines_are_rows() {
+    let folder = scratch();
+    let path = folder.path().join("a.jsonl");
+    let mut text = "{\"id\": 1, \"at\": \"2026-01-01T00:00:00Z\", \"name\": \"007\", \"ok\": true}\n\n".to_owned();
+    text.push_str("{\"name\": null, \"id\": 2.5, \"tags\": [1, {\"a\": 2}]}\r\nnot json\n[1]\n");
+    std::fs::write(&path, &text).unwrap();
+    let (table, report) = stream(&path, &dropping()).unwrap();
+    let kinds: Vec<String> =
+        table.columns().iter().map(|column| format!("{} {}", column.name(), column.kind())).collect();
+    assert_eq!(kinds, ["id float", "at timestamp", "name text", "ok boolean", "tags text"]);
+    assert_eq!(table.column("name").unwrap().text(0).unwrap(), "007");
+    assert_eq!(table.column("tags").unwrap().text(1).unwrap(), "[1,{\"a\":2}]");
+    let reasons: Vec<_> = report.dropped.iter().map(|dropped| (dropped.reason.as_str(), dropped.line)).collect();
+    assert_eq!(reasons, [("invalid_json", 4), ("not_an_object", 5)]);
+    let error = stream(&path, &ScanOptions::default()).unwrap_err();
+    assert!(error.contains("row 3 (line 4): expected a JSON object, found none"), "{error}");
+    // A key that comes late is a column.
+    let rows: String = (0..20_000).map(|row| format!("{{\"id\": {row}}}\n")).collect();
+    std::fs::write(&path, format!("{rows}{{\"id\": 1, \"late\": \"x\"}}\n")).unwrap();
+    let (table, _) = stream(&path, &ScanOptions::default()).unwrap();
+    assert_eq!((table.rows(), table.column("late").unwrap().null_count()), (20_001, 20_000));
 }
