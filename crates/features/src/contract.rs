@@ -28,6 +28,11 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
         Column::from_numbers("share", numbers(1, 1.0)),
         Column::from_integers("count", (0..rows).map(|row| Some((draw(row, 2) * 7.0) as i64)).collect()),
         Column::from_text("city", (0..rows).map(|row| (!gap(row, 3)).then(|| city(row))).collect()),
+        Column::from_timestamps(
+            "seen",
+            (0..rows).map(|row| (!gap(row, 6)).then(|| (draw(row, 6) * 2e15) as i64)).collect(),
+        ),
+        Column::from_timestamps("born", (0..rows).map(|row| Some((draw(row, 7) * 1e15) as i64 - 1)).collect()),
         Column::from_booleans("member", (0..rows).map(|row| Some(draw(row, 4) < 0.4)).collect()),
     ])
     .unwrap()
@@ -69,6 +74,12 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
         r#"{"mask": {"columns": ["member"], "key": "k3y"}}"#,
         r#"{"mask": {"columns": ["city", "count"], "method": "redact"}}"#,
         r#"{"mask": {"columns": ["city", "share"], "method": "drop"}}"#,
+        r#"{"cross": {"columns": ["city", "member"], "into": "both"}}"#,
+        r#"{"cross": {"columns": ["city", "count"], "buckets": 50}}"#,
+        r#"{"date_parts": {"columns": ["seen"]}}"#,
+        r#"{"date_parts": {"columns": ["seen", "born"], "parts": ["hour", "is_weekend", "day_of_year", "month"], "cyclic": true}}"#,
+        r#"{"recency": {"column": "seen", "as_of": "2025-11-19"}}"#,
+        r#"{"recency": {"column": "born", "before": "seen", "unit": "hours", "into": "age"}}"#,
         r#"{"standardize": {"columns": ["share"], "suffix": "_z"}}"#,
         r#"{"one_hot": {"columns": ["city"], "suffix": "_is"}}"#,
         r#"{"hash": {"columns": ["city"], "buckets": 100, "suffix": "_h"}}"#,
@@ -247,11 +258,13 @@ fn missing_cells_never_stop_a_plan() {
         Column::from_numbers("share", vec![None; rows]),
         Column::from_integers("count", vec![None; rows]),
         Column::from_text::<&str>("city", vec![None; rows]),
+        Column::from_timestamps("seen", vec![None; rows]),
+        Column::from_timestamps("born", vec![None; rows]),
         Column::from_booleans("member", vec![None; rows]),
     ])
     .unwrap();
     // Of a column without any value a text file does not even say the type.
-    let csv = "amount,share,count,city,member\n,,,,\n,,,,\n";
+    let csv = "amount,share,count,city,seen,born,member\n,,,,,,\n,,,,,,\n";
     let untyped =
         trainer_data::read_bytes("rows.csv", csv.as_bytes(), &trainer_data::ReadOptions::default()).unwrap().table;
     each_plan(|name, plan| {
