@@ -14,12 +14,37 @@ pub(crate) struct Codes<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// Of a column of text, or of one without values.
+    /// Of the texts of a column, or what its cells are as text.
     pub fn of(column: &'a Column) -> Self {
         match column.strings() {
             Some(cells) => Self::of_text(cells),
-            None => Self { codes: vec![Levels::MISSING; column.len()], values: Vec::new() },
+            None => {
+                let Levels { codes, values } = column.levels();
+                Self { codes, values: values.into_iter().map(Cow::Owned).collect() }
+            }
         }
+    }
+
+    /// Of numbers, `NaN` = missing, as the texts that say them.
+    pub fn of_numbers(numbers: &[f64]) -> Codes<'static> {
+        let mut seen: HashMap<u64, u32> = HashMap::new();
+        let mut values = Vec::new();
+        let mut code = |x: f64| {
+            // Both zeros are one number.
+            let x = x + 0.0;
+            *seen.entry(x.to_bits()).or_insert_with(|| {
+                values.push(Cow::Owned(x.to_string()));
+                values.len() as u32 - 1
+            })
+        };
+        let codes = numbers.iter().map(|&x| if x.is_nan() { Levels::MISSING } else { code(x) }).collect();
+        Codes { codes, values }
+    }
+
+    /// The same with each text replaced.
+    pub fn mapped(&self, replace: impl Fn(&str) -> String) -> Self {
+        let values = self.values.iter().map(|value| Cow::Owned(replace(value))).collect();
+        Self { codes: self.codes.clone(), values }
     }
 
     fn of_text(cells: &'a LargeStringArray) -> Self {
@@ -49,6 +74,30 @@ impl<'a> Codes<'a> {
             values.len() - 1
         }) as u32;
         let codes = self.codes.iter().map(|&found| if found == Levels::MISSING { code } else { found }).collect();
+        Self { codes, values }
+    }
+
+    /// The texts of several columns as one.
+    pub fn joined(columns: &[&Self], between: &str) -> Self {
+        let rows = columns[0].codes.len();
+        let mut seen: HashMap<Vec<u32>, u32> = HashMap::new();
+        let (mut values, mut codes) = (Vec::new(), Vec::with_capacity(rows));
+        let mut key = Vec::with_capacity(columns.len());
+        for row in 0..rows {
+            key.clear();
+            key.extend(columns.iter().map(|column| column.codes[row]));
+            let code = match seen.get(&key) {
+                _ if key.contains(&Levels::MISSING) => Levels::MISSING,
+                Some(&code) => code,
+                None => {
+                    let texts: Vec<&str> = columns.iter().filter_map(|column| column.text(row)).collect();
+                    values.push(Cow::Owned(texts.join(between)));
+                    seen.insert(key.clone(), values.len() as u32 - 1);
+                    values.len() as u32 - 1
+                }
+            };
+            codes.push(code);
+        }
         Self { codes, values }
     }
 

@@ -28,13 +28,18 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
         Column::from_numbers("share", numbers(1, 1.0)),
         Column::from_integers("count", (0..rows).map(|row| Some((draw(row, 2) * 7.0) as i64)).collect()),
         Column::from_text("city", (0..rows).map(|row| (!gap(row, 3)).then(|| city(row))).collect()),
+        Column::from_timestamps(
+            "seen",
+            (0..rows).map(|row| (!gap(row, 6)).then(|| (draw(row, 6) * 2e15) as i64)).collect(),
+        ),
+        Column::from_timestamps("born", (0..rows).map(|row| Some((draw(row, 7) * 1e15) as i64 - 1)).collect()),
         Column::from_booleans("member", (0..rows).map(|row| Some(draw(row, 4) < 0.4)).collect()),
     ])
     .unwrap()
 }
 
 pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
-    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST) }
+    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST), pii: vec![] }
 }
 
 /// Every step, as a config would write it, in forms that differ in what they learn.
@@ -66,6 +71,15 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
         r#"{"ratio": {"numerator": "amount", "denominator": "count", "output": "each"}}"#,
         r#"{"coerce": {"unparsable": "zero"}}"#,
         r#"{"coerce": {"columns": ["share", "count", "city"], "unparsable": "null", "suffix": "_number"}}"#,
+        r#"{"mask": {"columns": ["member"], "key": "k3y"}}"#,
+        r#"{"mask": {"columns": ["city", "count"], "method": "redact"}}"#,
+        r#"{"mask": {"columns": ["city", "share"], "method": "drop"}}"#,
+        r#"{"cross": {"columns": ["city", "member"], "into": "both"}}"#,
+        r#"{"cross": {"columns": ["city", "count"], "buckets": 50}}"#,
+        r#"{"date_parts": {"columns": ["seen"]}}"#,
+        r#"{"date_parts": {"columns": ["seen", "born"], "parts": ["hour", "is_weekend", "day_of_year", "month"], "cyclic": true}}"#,
+        r#"{"recency": {"column": "seen", "as_of": "2025-11-19"}}"#,
+        r#"{"recency": {"column": "born", "before": "seen", "unit": "hours", "into": "age"}}"#,
         r#"{"standardize": {"columns": ["share"], "suffix": "_z"}}"#,
         r#"{"one_hot": {"columns": ["city"], "suffix": "_is"}}"#,
         r#"{"hash": {"columns": ["city"], "buckets": 100, "suffix": "_h"}}"#,
@@ -75,6 +89,9 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
     .collect();
     let named: Vec<&str> = all.iter().map(|steps| steps[0].name()).collect();
     assert!(Step::NAMES.iter().all(|name| named.contains(name)), "a step without a case here");
+    let masked =
+        [r#"{"mask": {"columns": ["city"], "key": "k3y"}}"#, r#"{"hash": {"columns": ["city"], "buckets": 9}}"#];
+    all.push(masked.into_iter().flat_map(one).collect());
     // And all that can follow one another.
     all.push(
         [
@@ -148,7 +165,7 @@ fn each_plan(check: impl Fn(&str, &FittedPlan)) {
 #[test]
 fn saving_and_loading_changes_no_bit() {
     each_plan(|name, plan| {
-        let loaded = FittedPlan::from_json(&plan.to_json()).unwrap();
+        let loaded = FittedPlan::from_json(&plan.to_json()).unwrap().with_keys(&["k3y"]).unwrap();
         assert_eq!(&loaded, plan, "{name}");
         for seed in [1, 2] {
             assert_eq!(bits(&loaded, &table(3000, seed)), bits(plan, &table(3000, seed)), "{name}");
@@ -241,11 +258,13 @@ fn missing_cells_never_stop_a_plan() {
         Column::from_numbers("share", vec![None; rows]),
         Column::from_integers("count", vec![None; rows]),
         Column::from_text::<&str>("city", vec![None; rows]),
+        Column::from_timestamps("seen", vec![None; rows]),
+        Column::from_timestamps("born", vec![None; rows]),
         Column::from_booleans("member", vec![None; rows]),
     ])
     .unwrap();
     // Of a column without any value a text file does not even say the type.
-    let csv = "amount,share,count,city,member\n,,,,\n,,,,\n";
+    let csv = "amount,share,count,city,seen,born,member\n,,,,,,\n,,,,,,\n";
     let untyped =
         trainer_data::read_bytes("rows.csv", csv.as_bytes(), &trainer_data::ReadOptions::default()).unwrap().table;
     each_plan(|name, plan| {

@@ -23,6 +23,9 @@ one_of! {
         hash::Hash,
         arithmetic::Arithmetic,
         coerce::Coerce,
+        mask::Mask,
+        cross::Cross,
+        date_part::DatePart,
     }
 }
 
@@ -141,4 +144,7 @@ into_column_op! {
     Hash(hash::Hash),
     Arithmetic(arithmetic::Arithmetic),
     Coerce(coerce::Coerce),
+    Mask(mask::Mask),
+    Cross(cross::Cross),
+    DatePart(date_part::DatePart),
 }
