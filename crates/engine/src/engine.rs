@@ -190,12 +190,16 @@ fn config(limits: &Limits) -> SessionConfig {
     config
 }
 
-/// What is kept free for merging what was spilled, out of so many bytes.
+/// How a plan spills that has so many bytes.
 fn spilling(config: SessionConfig, bytes: usize) -> SessionConfig {
-    config
-        .with_sort_spill_reservation_bytes((bytes / 16).min(10 << 20))
-        .with_sort_in_place_threshold_bytes((bytes / 16).min(1 << 20))
+    // Rows that are merged are held a second time, as keys that may be longer than they are. What is not kept free for
+    // that is missing in the midst of a merge, where nothing more can be spilled.
+    let free = if bytes < UNLIMITED { bytes / 2 } else { 10 << 20 };
+    config.with_sort_spill_reservation_bytes(free).with_sort_in_place_threshold_bytes((bytes / 16).min(1 << 20))
 }
+
+/// More bytes than any machine has.
+const UNLIMITED: usize = 1 << 48;
 
 fn no_folder(folder: &Path, error: &std::io::Error) -> EngineError {
     let message = format!("expected a folder for spilled rows that can be written to, found: {error}");
