@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
+use datafusion::execution::TaskContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::{Builder, Runtime};
 use trainer_data::{Fault, Scan};
 
 use crate::exact_function::ExactFunction;
+use crate::grant::{Grant, Memory};
 use crate::sort::{SortKey, Sorted};
 use crate::tally::Tally;
 use crate::{EngineError, Limits, RowStep};
@@ -84,6 +86,7 @@ impl Engine {
 pub struct Room {
     runtime: Option<Runtime>,
     environment: Arc<RuntimeEnv>,
+    memory: Memory,
     config: SessionConfig,
     state: SessionState,
     limits: Limits,
@@ -95,12 +98,11 @@ impl Room {
         std::fs::create_dir_all(&folder).map_err(|error| no_folder(&folder, &error))?;
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![folder]))
-            .with_max_temp_directory_size(u64::MAX);
-        let environment = RuntimeEnvBuilder::new()
-            .with_disk_manager_builder(disk)
-            .with_memory_pool(Arc::new(FairSpillPool::new(pool_bytes(limits))))
-            .build_arc()
-            .map_err(EngineError::internal)?;
+            .with_max_temp_directory_size(u64::MAX)
+            // A merge takes memory for each file that it reads: few at a time leave some for the others of its plan.
+            .with_max_spill_merge_fan_in(if limits.memory_bytes.is_some() { 8 } else { 0 });
+        let environment =
+            RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc().map_err(EngineError::internal)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits.threads.max(1))
             .thread_name("rows")
@@ -108,7 +110,8 @@ impl Room {
             .map_err(|error| EngineError::memory(format!("expected to start threads, found: {error}")))?;
         let config = config(limits);
         let state = session(&config, &environment).state();
-        Ok(Self { runtime: Some(runtime), environment, config, state, limits: limits.clone() })
+        let memory = Memory::new(pool_bytes(limits));
+        Ok(Self { runtime: Some(runtime), environment, memory, config, state, limits: limits.clone() })
     }
 
     pub fn runtime(&self) -> &Runtime {
@@ -129,17 +132,22 @@ impl Room {
         &self.limits
     }
 
-    /// A part of the memory, at first empty, that whoever holds it can spill.
-    pub fn reservation(&self, name: &'static str) -> MemoryReservation {
-        MemoryConsumer::new(name).with_can_spill(true).register(&self.pool())
+    /// A part of the memory.
+    pub fn grant(&self) -> Grant {
+        self.memory.grant()
+    }
+
+    /// What a plan runs in, within its part of the memory.
+    pub fn task(&self, grant: &Grant) -> Result<Arc<TaskContext>, EngineError> {
+        let pool = Arc::new(FairSpillPool::new(grant.bytes()));
+        let environment = RuntimeEnvBuilder::from_runtime_env(&self.environment).with_memory_pool(pool);
+        let environment = environment.build_arc().map_err(EngineError::internal)?;
+        let config = spilling(self.config.clone(), grant.bytes());
+        Ok(Arc::new(TaskContext::from(&self.state).with_runtime(environment).with_session_config(config)))
     }
 
     pub fn spill_folder(&self) -> PathBuf {
         self.limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir)
-    }
-
-    fn pool(&self) -> Arc<dyn MemoryPool> {
-        self.environment.memory_pool.clone()
     }
 }
 
@@ -170,13 +178,10 @@ fn pool_bytes(limits: &Limits) -> usize {
 
 /// One partition: what the query engine computes has then one order. What may be parallel is made so by us.
 fn config(limits: &Limits) -> SessionConfig {
-    let bytes = pool_bytes(limits);
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(limits.batch_rows())
-        .with_collect_statistics(false)
-        .with_sort_spill_reservation_bytes((bytes / 16).min(10 << 20))
-        .with_sort_in_place_threshold_bytes((bytes / 16).min(1 << 20));
+        .with_collect_statistics(false);
     let options = config.options_mut();
     options.sql_parser.enable_ident_normalization = false;
     options.sql_parser.map_string_types_to_utf8view = false;
@@ -184,6 +189,17 @@ fn config(limits: &Limits) -> SessionConfig {
     options.optimizer.prefer_hash_join = limits.memory_bytes.is_none();
     config
 }
+
+/// How a plan spills that has so many bytes.
+fn spilling(config: SessionConfig, bytes: usize) -> SessionConfig {
+    // Rows that are merged are held a second time, as keys that may be longer than they are. What is not kept free for
+    // that is missing in the midst of a merge, where nothing more can be spilled.
+    let free = if bytes < UNLIMITED { bytes / 2 } else { 10 << 20 };
+    config.with_sort_spill_reservation_bytes(free).with_sort_in_place_threshold_bytes((bytes / 16).min(1 << 20))
+}
+
+/// More bytes than any machine has.
+const UNLIMITED: usize = 1 << 48;
 
 fn no_folder(folder: &Path, error: &std::io::Error) -> EngineError {
     let message = format!("expected a folder for spilled rows that can be written to, found: {error}");

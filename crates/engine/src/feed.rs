@@ -24,6 +24,7 @@ use trainer_data::{Batches, Scan, ScanError};
 use crate::EngineError;
 use crate::cut::Cut;
 use crate::engine::Room;
+use crate::grant::Grant;
 use crate::limits::BATCH_ROWS;
 
 /// Where the first error of a source is kept, as the query engine would only pass on a copy of its words.
@@ -51,11 +52,6 @@ pub struct ScanTable {
 impl ScanTable {
     pub fn new(room: &Arc<Room>, scan: Arc<dyn Scan>, errors: &FirstError) -> Self {
         Self { room: room.clone(), scan, errors: errors.clone() }
-    }
-
-    /// The same table for another run.
-    pub fn with_errors(&self, errors: &FirstError) -> Self {
-        Self::new(&self.room, self.scan.clone(), errors)
     }
 
     /// The plan that reads these columns.
@@ -156,9 +152,16 @@ fn words(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Runs a plan of one partition. Its work stops when the batches are dropped.
-pub fn run(room: &Arc<Room>, step: &'static str, plan: &Arc<dyn ExecutionPlan>, errors: FirstError) -> Batches {
+pub fn run(
+    room: &Arc<Room>,
+    step: &'static str,
+    plan: &Arc<dyn ExecutionPlan>,
+    errors: FirstError,
+) -> Result<Batches, ScanError> {
     let (sender, receiver) = mpsc::channel(2);
-    let (started, schema) = (plan.execute(0, room.state().task_ctx()), plan.schema());
+    let grant = room.grant();
+    let context = room.task(&grant)?;
+    let (started, schema) = (plan.execute(0, context), plan.schema());
     let work = room.runtime().spawn(async move {
         match started {
             Ok(mut batches) => {
@@ -171,8 +174,8 @@ pub fn run(room: &Arc<Room>, step: &'static str, plan: &Arc<dyn ExecutionPlan>, 
             Err(error) => drop(sender.send(Err(error)).await),
         }
     });
-    let running = Running { room: room.clone(), step, receiver, work, errors, failed: false };
-    Box::new(Cut::new(running, schema, BATCH_ROWS))
+    let running = Running { room: room.clone(), step, receiver, work, errors, failed: false, _grant: grant };
+    Ok(Box::new(Cut::new(running, schema, BATCH_ROWS)))
 }
 
 struct Running {
@@ -183,6 +186,8 @@ struct Running {
     work: JoinHandle<()>,
     errors: FirstError,
     failed: bool,
+    /// Given back when the work is over.
+    _grant: Grant,
 }
 
 impl Iterator for Running {

@@ -6,11 +6,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
-use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::execution::memory_pool::MemoryReservation;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
@@ -20,13 +17,10 @@ use crate::EngineError;
 use crate::accumulator::Aggregate;
 use crate::crew::{Crew, Load};
 use crate::engine::Room;
+use crate::grant::Grant;
 use crate::limits::BATCH_ROWS;
-use crate::spill::{SpillWriter, Spilled};
-
-/// Into how many parts rows are put aside, as a power of two.
-const PART_BITS: u32 = 4;
-/// How often a part may be parted again: as many bits as a hash has.
-const DEEPEST: u32 = 64 / PART_BITS;
+use crate::parting::{DEEPEST, keys_of, parts};
+use crate::spill::SpillWriter;
 
 /// Which columns of the prepared rows are keys, and what is computed.
 #[derive(Debug, Clone)]
@@ -77,7 +71,7 @@ impl Grouping {
             let message = format!("expected each group of `{}` to fit in memory, found one that does not", self.step);
             return Err(Box::new(EngineError::memory(message)));
         }
-        for part in self.parts(room, input, depth)? {
+        for part in parts(room, input, &self.keys, depth)? {
             match self.fit(room, &part)? {
                 Some(groups) => results.push(groups)?,
                 None => self.part(room, &part, depth + 1, results)?,
@@ -86,55 +80,8 @@ impl Grouping {
         Ok(())
     }
 
-    /// The rows on disk, by the hash of their keys.
-    fn parts(&self, room: &Arc<Room>, input: &dyn Scan, depth: u32) -> Result<Vec<Spilled>, ScanError> {
-        let (folder, rows) = (room.spill_folder(), room.limits().batch_rows());
-        let create = |_| SpillWriter::create(&folder, input.schema(), rows);
-        let mut writers: Vec<SpillWriter> = (0..1 << PART_BITS).map(create).collect::<Result<_, _>>()?;
-        let all: Vec<usize> = (0..input.schema().fields().len()).collect();
-        for batch in input.open(&all)? {
-            let batch = batch?;
-            let places = self.places(&batch, depth)?;
-            for (writer, rows) in writers.iter_mut().zip(places) {
-                if !rows.is_empty() {
-                    let rows = take_record_batch(&batch, &UInt32Array::from(rows)).map_err(EngineError::internal)?;
-                    writer.push(rows)?;
-                }
-            }
-        }
-        Ok(writers.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?)
-    }
-
-    /// The rows of each part.
-    fn places(&self, batch: &RecordBatch, depth: u32) -> Result<Vec<Vec<u32>>, EngineError> {
-        let keys = self.key_columns(batch);
-        let mut hashes = vec![0; batch.num_rows()];
-        create_hashes(&keys, &RandomState::with_seed(0), &mut hashes).map_err(EngineError::internal)?;
-        let mut places = vec![Vec::new(); 1 << PART_BITS];
-        for (row, hash) in hashes.iter().enumerate() {
-            let place = hash >> (64 - PART_BITS * (depth + 1)) & ((1 << PART_BITS) - 1);
-            places[place as usize].push(row as u32);
-        }
-        Ok(places)
-    }
-
     fn key_columns(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
-        self.keys.iter().map(|&key| same_zeros(batch.column(key))).collect()
-    }
-}
-
-/// Minus zero as zero, and every `NaN` as the same: what is equal must be one key.
-fn same_zeros(array: &ArrayRef) -> ArrayRef {
-    match array.data_type() {
-        DataType::Float64 => {
-            let numbers = array.as_primitive::<Float64Type>();
-            Arc::new(numbers.unary::<_, Float64Type>(|number| if number.is_nan() { f64::NAN } else { number + 0.0 }))
-        }
-        DataType::Float32 => {
-            let numbers = array.as_primitive::<Float32Type>();
-            Arc::new(numbers.unary::<_, Float32Type>(|number| if number.is_nan() { f32::NAN } else { number + 0.0 }))
-        }
-        _ => array.clone(),
+        keys_of(batch, &self.keys)
     }
 }
 
@@ -150,7 +97,7 @@ struct Groups<'a> {
     schema: SchemaRef,
     keys: Box<dyn GroupValues>,
     crew: Crew,
-    memory: MemoryReservation,
+    memory: Grant,
 }
 
 impl<'a> Groups<'a> {
@@ -161,7 +108,7 @@ impl<'a> Groups<'a> {
             schema: grouping.schema(input),
             keys: new_group_values(keys, &GroupOrdering::None).map_err(EngineError::internal)?,
             crew: Crew::new(&grouping.aggregates, room.limits().threads),
-            memory: room.reservation(grouping.step),
+            memory: room.grant(),
         })
     }
 
@@ -174,7 +121,7 @@ impl<'a> Groups<'a> {
 
     /// Whether there is memory for what is held.
     fn fits(&self) -> bool {
-        self.memory.try_resize(self.keys.size() + self.crew.bytes()).is_ok()
+        self.memory.holds(self.keys.size() + self.crew.bytes())
     }
 
     fn finish(mut self) -> Result<RecordBatch, EngineError> {

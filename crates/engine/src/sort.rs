@@ -112,7 +112,7 @@ impl Scan for Sorted {
     fn open(&self, columns: &[usize]) -> Result<Batches, ScanError> {
         let errors = FirstError::default();
         let plan = self.plan(columns, &errors)?;
-        Ok(run(&self.room, "sort", &plan, errors))
+        run(&self.room, "sort", &plan, errors)
     }
 
     fn rows(&self) -> Option<u64> {

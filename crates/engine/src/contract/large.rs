@@ -82,7 +82,7 @@ const STEPS: [&str; 6] = [
     r#"{"filter": "kind = 3 and amount > 500"}"#,
 ];
 
-/// The rows are some 60 bytes each: 7 MB here, which does not fit in 2 MiB.
+/// The rows are some 60 bytes each: 7 MB here, which does not fit in 2 MiB, and the groups of the query not in half of 16.
 #[test]
 fn any_memory_and_any_number_of_threads_give_the_same_bytes() {
     let input: Arc<dyn Scan> = Arc::new(Made::of(120));
@@ -91,7 +91,8 @@ fn any_memory_and_any_number_of_threads_give_the_same_bytes() {
         let of = |threads, memory| read(&*apply_with(&engine_of(threads, memory), json, &input, &[("other", &other)]));
         let expected = of(1, None);
         assert!(expected.num_rows() > 1000, "{json}");
-        for (threads, memory) in [(4, None), (2, Some(2 << 20)), (1, Some(4 << 20))] {
+        let least = if json.contains("sql") { 16 << 20 } else { 2 << 20 };
+        for (threads, memory) in [(4, None), (2, Some(least)), (1, Some(2 * least))] {
             assert!(of(threads, memory) == expected, "{threads} threads, {memory:?} bytes: {json}");
         }
     }
@@ -174,6 +175,6 @@ fn steps_follow_one_another() {
         read(&*engine.sort(rows, &[SortKey::ascending("most")]).unwrap())
     };
     let all = of(&engine());
-    assert!(all.num_rows() > 100, "{} rows", all.num_rows());
+    assert!(all.num_rows() > 50, "{} rows", all.num_rows());
     assert!(all == of(&engine_of(1, Some(4 << 20))));
 }

@@ -22,7 +22,7 @@ use crate::{EngineError, Named};
 /// Adds the columns of another input, for rows whose keys are equal. Rows stay in their order; a row that meets several of
 /// the other input comes once for each, in their order. As in SQL, a missing key meets nothing.
 ///
-/// The other input is held in memory when it fits; else both are sorted on disk.
+/// The other input is held in memory when it fits; else both are put aside on disk by their keys, and joined part by part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {

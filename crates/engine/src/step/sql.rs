@@ -20,6 +20,7 @@ use crate::engine::Room;
 use crate::expression::{changing, refused};
 use crate::feed::{FirstError, ScanTable, run};
 use crate::numbered::rows_of;
+use crate::sort::{SortKey, Sorted};
 
 /// Makes the rows of an SQL query: one `select`, with the rows so far as `input` and the further inputs by their names. It
 /// reads no file, changes nothing, and calls no function that gives another value each time, such as `now()`.
@@ -43,7 +44,12 @@ impl MakesRows for Sql {
         let mut query = Query { room: room.clone(), text: self.0.clone(), tables, schema };
         let (_, plan) = query.plan(&FirstError::default())?;
         query.schema = schema_of(&plan)?;
-        Ok(Arc::new(query))
+        if is_sorted(&plan) {
+            return Ok(Arc::new(query));
+        }
+        // By a sort of its own, which has memory of its own.
+        let keys: Vec<SortKey> = query.schema.fields().iter().map(|field| SortKey::ascending(field.name())).collect();
+        Ok(Arc::new(Sorted::new(room, Arc::new(query), &keys)?))
     }
 }
 
@@ -111,7 +117,7 @@ fn only_reads(plan: &LogicalPlan) -> Result<(), EngineError> {
     }
 }
 
-/// The same rows in an order that leaves no tie but between rows that are equal.
+/// The same rows; where they have an order, in one that leaves no tie but between rows that are equal.
 fn in_total_order(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     match plan {
         LogicalPlan::Sort(mut sort) => {
@@ -120,18 +126,22 @@ fn in_total_order(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         }
         // Before rows are left out, not after.
         LogicalPlan::Limit(mut limit) => {
-            limit.input = Arc::new(in_total_order(Arc::unwrap_or_clone(limit.input))?);
+            let input = Arc::unwrap_or_clone(limit.input);
+            let input = if is_sorted(&input) { in_total_order(input)? } else { sorted(input)? };
+            limit.input = Arc::new(input);
             Ok(LogicalPlan::Limit(limit))
         }
         LogicalPlan::Projection(mut projection) if is_sorted(&projection.input) => {
             projection.input = Arc::new(in_total_order(Arc::unwrap_or_clone(projection.input))?);
             Ok(LogicalPlan::Projection(projection))
         }
-        other => {
-            let columns = all_columns(&other);
-            LogicalPlanBuilder::from(other).sort(columns)?.build()
-        }
+        other => Ok(other),
     }
+}
+
+fn sorted(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let columns = all_columns(&plan);
+    LogicalPlanBuilder::from(plan).sort(columns)?.build()
 }
 
 fn is_sorted(plan: &LogicalPlan) -> bool {
@@ -178,7 +188,7 @@ impl Scan for Query {
             let batch = batch?;
             rows_of(schema.clone(), batch.columns().to_vec(), batch.num_rows())
         };
-        Ok(Box::new(run(&self.room, "sql", &physical, errors).map(named)))
+        Ok(Box::new(run(&self.room, "sql", &physical, errors)?.map(named)))
     }
 }
 
