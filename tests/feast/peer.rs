@@ -6,7 +6,7 @@ use trainer_testkit::{Program, python_feast, repository, scratch};
 
 use super::{copy, features, read};
 
-fn feast(script: &str, args: &[&str], folder: &std::path::Path) -> String {
+fn python(script: &str, args: &[&str], folder: &std::path::Path) -> String {
     let script = repository().join("tests/peers").join(script);
     let program = Program::new(python_feast()).args([script]).args(args).dir(folder);
     program.env("FEAST_USAGE", "False").expect(0).stdout
@@ -31,20 +31,19 @@ fn feast_reads_what_materialize_writes() {
         let args = ["materialize", "--store", "features", "--view", "user_features", "--input", "rows.csv"];
         features(folder.path(), &args.into_iter().chain(more.iter().copied()).collect::<Vec<_>>(), 0);
     }
-    let online: Value =
-        serde_json::from_str(&feast("feast_online.py", &["features", "1", "2", "3", "9"], folder.path())).unwrap();
+    // Feast's historical answer, of rows that its file store does not drop.
+    let text = "user_id,event_timestamp\n1,2026-02-02T00:00:00Z\n1,2026-02-03T08:00:00Z\n2,2026-02-05T00:00:00Z\n9,2026-02-05T00:00:00Z\n";
+    std::fs::write(folder.path().join("labels.csv"), text).unwrap();
+    let args = ["features", "labels.csv", "theirs.csv", "1", "2", "3", "9"];
+    let online: Value = serde_json::from_str(&python("feast_store.py", &args, folder.path())).unwrap();
     let list = |name: &str| online[name].as_array().unwrap().clone();
     assert_eq!(list("total_purchases"), [5.into(), 4.into(), Value::Null, Value::Null]);
     assert_eq!(list("avg_purchase_amount"), [12.5.into(), Value::Null, 7.25.into(), Value::Null]);
     assert_eq!(list("tenure_months"), [5.into(), 6.into(), 1.into(), Value::Null]);
 
-    // And its historical answer is ours.
-    let text = "user_id,event_timestamp\n1,2026-02-02T00:00:00Z\n1,2026-02-03T08:00:00Z\n2,2026-02-05T00:00:00Z\n9,2026-02-05T00:00:00Z\n";
-    std::fs::write(folder.path().join("labels.csv"), text).unwrap();
     let args =
         ["join", "--store", "features", "--entities", "labels.csv", "--service", "churn_model_v1", "-o", "ours.csv"];
     features(folder.path(), &args, 0);
-    feast("feast_historical.py", &["features", "labels.csv", "churn_model_v1", "theirs.csv"], folder.path());
     let sorted = |name: &str| {
         let table = read(&folder.path().join(name));
         let mut rows: Vec<_> = (0..table.rows()).map(|row| super::cells(&table, row)).collect();
@@ -57,12 +56,14 @@ fn feast_reads_what_materialize_writes() {
 #[test]
 fn a_million_rows_are_as_duckdb_joins_them() {
     let folder = scratch();
-    feast("asof.py", &["."], folder.path());
-    std::fs::write(
-        folder.path().join("store.yaml"),
-        "project: p\nentities: [{name: user_id}]\nviews:\n  - {name: v, entities: [user_id], features: [x, s], ttl: 6h, source: {path: features.parquet}}\n",
-    )
-    .unwrap();
+    python("asof.py", &["."], folder.path());
+    let store = "\
+project: p
+entities: [{name: user_id}]
+views:
+  - {name: v, entities: [user_id], features: [x, s], ttl: 6h, source: {path: features.parquet}}
+";
+    std::fs::write(folder.path().join("store.yaml"), store).unwrap();
     let args = ["join", "--store", ".", "--entities", "labels.parquet", "--features", "v:x,v:s", "-o", "ours.parquet"];
     features(folder.path(), &args, 0);
     let (ours, theirs) = (read(&folder.path().join("ours.parquet")), read(&folder.path().join("expected.parquet")));
