@@ -84,6 +84,22 @@ impl Rules {
         Ok((rules, format!("{}: {what}", found.what)))
     }
 
+    /// Columns whose cells are never shown.
+    pub fn pii(&self) -> &[String] {
+        match self {
+            Self::Suite { options, .. } => &options.pii,
+            Self::Dqx { pii, .. } => pii,
+        }
+    }
+
+    /// Columns that are to be read as text.
+    pub fn text_columns(&self) -> Vec<String> {
+        match self {
+            Self::Suite { suite, .. } => suite.text_columns(),
+            Self::Dqx { set, .. } => set.text_columns(),
+        }
+    }
+
     fn of(
         path: &Path,
         content: &Value,
