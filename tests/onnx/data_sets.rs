@@ -70,7 +70,7 @@ fn fitted(parent: &Path, name: &str, train: &Table, test: Table, target_name: &s
     let (train, y) = (train.take(&few), few.iter().map(|&row| found.y[row as usize]).collect());
     let exclude = ignored.iter().cloned().chain([target_name.to_owned()]).collect();
     let forest = RandomForest { n_estimators: 20, random_state: Some(3), ..RandomForest::default() };
-    let spec = PlanSpec { select: None, exclude, steps: vec![], needs: Some(forest.needs()) };
+    let spec = PlanSpec { select: None, exclude, steps: vec![], needs: Some(forest.needs()), pii: vec![] };
     let (plan, _) = trainer_features::fit(&train, None, &spec).unwrap();
     let matrix = plan.apply(&train, &Device::Cpu).unwrap().matrix;
     let data = Dataset { matrix, y, weight: None, classes: found.classes };

@@ -108,7 +108,7 @@ fn rows(rows: usize, seed: u64) -> Table {
 }
 
 fn plan(table: &Table) -> FittedPlan {
-    let spec = PlanSpec { select: None, exclude: vec![], steps: vec![], needs: Some(NEEDS) };
+    let spec = PlanSpec { select: None, exclude: vec![], steps: vec![], needs: Some(NEEDS), pii: vec![] };
     trainer_features::fit(table, None, &spec).unwrap().0
 }
 

@@ -124,7 +124,7 @@ pub fn cases(parent: &Path) -> Vec<Written> {
             let steps: Vec<Step> = steps.iter().map(|step| serde_json::from_str(step).expect(step)).collect();
             let first = steps.first().map_or("none", Step::name);
             let name = format!("plan {number} {first} {name}");
-            let spec = PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs) };
+            let spec = PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs), pii: vec![] };
             let (plan, _) = fit(&train, None, &spec).unwrap_or_else(|error| panic!("{name}: {error}"));
             cases.push(case::plan(parent, &name, &plan, &other));
         }

@@ -14,12 +14,37 @@ pub(crate) struct Codes<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// Of a column of text, or of one without values.
+    /// Of the texts of a column, or what its cells are as text.
     pub fn of(column: &'a Column) -> Self {
         match column.strings() {
             Some(cells) => Self::of_text(cells),
-            None => Self { codes: vec![Levels::MISSING; column.len()], values: Vec::new() },
+            None => {
+                let Levels { codes, values } = column.levels();
+                Self { codes, values: values.into_iter().map(Cow::Owned).collect() }
+            }
         }
+    }
+
+    /// Of numbers, `NaN` = missing, as the texts that say them.
+    pub fn of_numbers(numbers: &[f64]) -> Codes<'static> {
+        let mut seen: HashMap<u64, u32> = HashMap::new();
+        let mut values = Vec::new();
+        let mut code = |x: f64| {
+            // Both zeros are one number.
+            let x = x + 0.0;
+            *seen.entry(x.to_bits()).or_insert_with(|| {
+                values.push(Cow::Owned(x.to_string()));
+                values.len() as u32 - 1
+            })
+        };
+        let codes = numbers.iter().map(|&x| if x.is_nan() { Levels::MISSING } else { code(x) }).collect();
+        Codes { codes, values }
+    }
+
+    /// The same with each text replaced.
+    pub fn mapped(&self, replace: impl Fn(&str) -> String) -> Self {
+        let values = self.values.iter().map(|value| Cow::Owned(replace(value))).collect();
+        Self { codes: self.codes.clone(), values }
     }
 
     fn of_text(cells: &'a LargeStringArray) -> Self {

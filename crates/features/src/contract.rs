@@ -34,7 +34,7 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
 }
 
 pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
-    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST) }
+    PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST), pii: vec![] }
 }
 
 /// Every step, as a config would write it, in forms that differ in what they learn.
@@ -66,6 +66,9 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
         r#"{"ratio": {"numerator": "amount", "denominator": "count", "output": "each"}}"#,
         r#"{"coerce": {"unparsable": "zero"}}"#,
         r#"{"coerce": {"columns": ["share", "count", "city"], "unparsable": "null", "suffix": "_number"}}"#,
+        r#"{"mask": {"columns": ["member"], "key": "k3y"}}"#,
+        r#"{"mask": {"columns": ["city", "count"], "method": "redact"}}"#,
+        r#"{"mask": {"columns": ["city", "share"], "method": "drop"}}"#,
         r#"{"standardize": {"columns": ["share"], "suffix": "_z"}}"#,
         r#"{"one_hot": {"columns": ["city"], "suffix": "_is"}}"#,
         r#"{"hash": {"columns": ["city"], "buckets": 100, "suffix": "_h"}}"#,
@@ -75,6 +78,9 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
     .collect();
     let named: Vec<&str> = all.iter().map(|steps| steps[0].name()).collect();
     assert!(Step::NAMES.iter().all(|name| named.contains(name)), "a step without a case here");
+    let masked =
+        [r#"{"mask": {"columns": ["city"], "key": "k3y"}}"#, r#"{"hash": {"columns": ["city"], "buckets": 9}}"#];
+    all.push(masked.into_iter().flat_map(one).collect());
     // And all that can follow one another.
     all.push(
         [
@@ -148,7 +154,7 @@ fn each_plan(check: impl Fn(&str, &FittedPlan)) {
 #[test]
 fn saving_and_loading_changes_no_bit() {
     each_plan(|name, plan| {
-        let loaded = FittedPlan::from_json(&plan.to_json()).unwrap();
+        let loaded = FittedPlan::from_json(&plan.to_json()).unwrap().with_keys(&["k3y"]).unwrap();
         assert_eq!(&loaded, plan, "{name}");
         for seed in [1, 2] {
             assert_eq!(bits(&loaded, &table(3000, seed)), bits(plan, &table(3000, seed)), "{name}");

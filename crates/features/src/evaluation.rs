@@ -114,6 +114,7 @@ impl<'a> Evaluation<'a> {
                     Constant::Text(text) => self.codes(inputs[0]).filled(text),
                     Constant::Number(_) => unreachable!("a fill of the column's type"),
                 },
+                ColumnOp::Mask(op) => self.codes(inputs[0]).mapped(|text| op.masked(text)),
                 _ => unreachable!("no other program writes text"),
             },
             Node::Flag { .. } => unreachable!("a flag is a number"),

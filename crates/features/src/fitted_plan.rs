@@ -4,12 +4,13 @@ use trainer_kernels::Device;
 
 use crate::FeatureError;
 use crate::evaluation::{Evaluation, Unknown};
-use crate::frame::FrameColumn;
+use crate::frame::{FrameColumn, Parts};
 use crate::graph::{Graph, Node, NodeId};
 use crate::on_device;
 use crate::program::arithmetic::Arithmetic;
 use crate::program::coerce::Unparsable;
 use crate::program::lookup::Lookup;
+use crate::program::mask::Mask;
 use crate::program::{CellType, ColumnOp};
 use crate::source::Sources;
 
@@ -60,6 +61,8 @@ pub struct FittedPlan {
     inputs: Vec<Input>,
     programs: Vec<Program>,
     features: Vec<Feature>,
+    dropped: Vec<String>,
+    pii: Vec<String>,
     graph: Graph,
 }
 
@@ -70,6 +73,18 @@ struct SavedPlan {
     inputs: Vec<Input>,
     programs: Vec<Program>,
     features: Vec<Feature>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dropped: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pii: Vec<String>,
+}
+
+/// What a plan is made of.
+pub(crate) struct Made {
+    pub parts: Parts,
+    /// Whether all columns that were made are wanted, and not the features alone.
+    pub keeps_columns: bool,
+    pub pii: Vec<String>,
 }
 
 /// A matrix, and what was odd about the table that it was made from.
@@ -111,9 +126,9 @@ impl Tally {
 }
 
 impl FittedPlan {
-    /// The plan of these columns, without the inputs and programs that no feature needs, and no column of a table that is
-    /// `made` of them.
-    pub(crate) fn of(inputs: Vec<Input>, programs: Vec<Program>, columns: &[FrameColumn], keeps_columns: bool) -> Self {
+    /// The plan of these columns, without the inputs and programs that nothing needs.
+    pub(crate) fn of(made: Made) -> Self {
+        let Made { parts: Parts { inputs, programs, columns, dropped }, keeps_columns, pii } = made;
         let mut graph = Graph::new(&inputs);
         for (number, program) in programs.iter().enumerate() {
             graph.push(number, program).expect("it was pushed before");
@@ -130,7 +145,7 @@ impl FittedPlan {
         let programs =
             programs.into_iter().enumerate().filter(|(i, _)| keep(&kept_programs, *i)).map(|(_, it)| it).collect();
         let features = columns.iter().filter(is_feature).map(feature).collect();
-        let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features };
+        let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features, dropped, pii };
         Self::try_from(saved).expect("a plan that was just made")
     }
 
@@ -151,6 +166,30 @@ impl FittedPlan {
 
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// Columns that are in no table that the plan makes.
+    pub fn dropped(&self) -> &[String] {
+        &self.dropped
+    }
+
+    /// Whether a column holds personal data, and passes in no form but what a step has made of it.
+    pub fn hides(&self, name: &str) -> bool {
+        self.pii.iter().any(|hidden| hidden == name)
+    }
+
+    /// The same with the keys of its `mask` steps, which are in no file.
+    ///
+    /// # Errors
+    /// `Config` when one is missing: no key has its fingerprint.
+    pub fn with_keys(mut self, keys: &[&str]) -> Result<Self, FeatureError> {
+        for program in &mut self.programs {
+            if let ColumnOp::Mask(Mask::Hash { key }) = &mut program.op {
+                key.recall(keys);
+            }
+        }
+        check_keys(&self.programs)?;
+        Ok(self)
     }
 
     /// The plan as it is saved.
@@ -177,6 +216,7 @@ impl FittedPlan {
     /// `Data` when a column is missing or of another type than in training, or a cell is infinite or too large for `f32`;
     /// `Device` when the device is lost.
     pub fn apply(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
+        check_keys(&self.programs)?;
         let sources = Sources::open(table, &self.inputs)?;
         let evaluation = Evaluation::new(&self.graph, &self.programs, &sources);
         let names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();
@@ -225,6 +265,15 @@ impl FittedPlan {
     }
 }
 
+/// # Errors
+/// When the key of a mask is not at hand.
+pub(crate) fn check_keys(programs: &[Program]) -> Result<(), FeatureError> {
+    let lacks = |program: &&Program| matches!(&program.op, ColumnOp::Mask(mask) if mask.lacks_key());
+    let Some(program) = programs.iter().find(lacks) else { return Ok(()) };
+    let fault = Fault::new("mask_key", "expected the key with which the column was masked, found none or another");
+    Err(FeatureError::config(fault.column(&program.inputs[0]).hint("give the `key` of the step `mask`")))
+}
+
 /// More levels than this have no names: no learner takes so many, and a table needs none.
 const MOST_NAMES: usize = 1 << 16;
 
@@ -264,8 +313,8 @@ fn unknown_values((count, program): (&u64, &Program)) -> Warning {
 
 impl From<FittedPlan> for SavedPlan {
     fn from(plan: FittedPlan) -> Self {
-        let FittedPlan { inputs, programs, features, .. } = plan;
-        Self { version: PLAN_VERSION, inputs, programs, features }
+        let FittedPlan { inputs, programs, features, dropped, pii, .. } = plan;
+        Self { version: PLAN_VERSION, inputs, programs, features, dropped, pii }
     }
 }
 
@@ -273,7 +322,7 @@ impl TryFrom<SavedPlan> for FittedPlan {
     type Error = String;
 
     fn try_from(saved: SavedPlan) -> Result<Self, String> {
-        let SavedPlan { version, inputs, programs, features } = saved;
+        let SavedPlan { version, inputs, programs, features, dropped, pii } = saved;
         if !(1..=PLAN_VERSION).contains(&version) {
             return Err(format!("version {version}, where this program reads versions up to {PLAN_VERSION}"));
         }
@@ -288,12 +337,13 @@ impl TryFrom<SavedPlan> for FittedPlan {
                 None => return Err(format!("nothing computes the feature `{}`", feature.name)),
             }
         }
-        Ok(Self { inputs, programs, features, graph })
+        Ok(Self { inputs, programs, features, dropped, pii, graph })
     }
 }
 
 impl PartialEq for FittedPlan {
     fn eq(&self, other: &Self) -> bool {
         (&self.inputs, &self.programs, &self.features) == (&other.inputs, &other.programs, &other.features)
+            && (&self.dropped, &self.pii) == (&other.dropped, &other.pii)
     }
 }

@@ -1,23 +1,49 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
-use trainer_data::{Fault, Kind, Levels, Table, Warning};
+use trainer_data::{Fault, Kind, Warning};
 
 use crate::FeatureError;
 use crate::error::unknown_column;
-use crate::evaluation::Evaluation;
 use crate::fitted_plan::{Input, Program};
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
+use crate::learned::{Learned, LearnedProgram, LevelNames};
 use crate::program::{CellType, ColumnOp};
-use crate::source::Sources;
+use crate::statistic::{Folds, Moments, Numerals, Sketch, State, Statistic, TextLevels};
+use crate::step::Transform;
 
-/// The columns of the training table as a step sees them: after all steps before it.
-pub struct Frame<'t> {
-    sources: Sources<'t>,
+/// A statistic of a column; the column by how it is computed from those of the table.
+pub(crate) type Request = (String, Statistic);
+
+/// The statistics that are known.
+pub(crate) type Found = BTreeMap<Request, State>;
+
+/// The columns as a step sees them: after all steps before it.
+///
+/// There are no rows in it. A step asks for statistics of columns; one that is not known yet is noted down, and what the step
+/// learns without it is thrown away: it is asked again when the statistics that were noted have been computed.
+pub struct Frame<'f> {
     inputs: Vec<Input>,
     graph: Graph,
     programs: Vec<Program>,
     columns: Vec<FrameColumn>,
+    dropped: Vec<String>,
+    found: &'f Found,
+    asked: Mutex<Asked>,
+    /// Whether a step that must wait may add columns.
+    is_open: bool,
+}
+
+/// What the step at work has asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Statistics that are not known, by all steps so far.
+    wanted: BTreeMap<Request, NodeId>,
+    /// Whether the step must wait: for a statistic, or for a step before it.
+    must_wait: bool,
+    /// The columns that it takes.
+    chosen: Vec<String>,
 }
 
 /// One column of a frame.
@@ -31,86 +57,10 @@ pub struct FrameColumn {
     pub levels: Option<LevelNames>,
     /// Whether it becomes a feature, and is taken by steps that do not say which columns they take.
     pub feature: bool,
-}
-
-/// What a step learned.
-#[derive(Debug, Default)]
-pub struct Learned {
-    /// The programs to run, in order.
-    pub programs: Vec<LearnedProgram>,
-    /// What was odd about the training data.
-    pub warnings: Vec<Warning>,
-}
-
-/// A program, and what its numbers mean.
-#[derive(Debug)]
-pub struct LearnedProgram {
-    /// The program.
-    pub program: Program,
-    /// The levels' names, where its numbers are level codes.
-    pub levels: Option<LevelNames>,
-}
-
-/// What the codes of a column stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LevelNames {
-    /// Levels by name.
-    Named(Vec<String>),
-    /// So many buckets, which have no names but their numbers.
-    Numbered(u32),
-}
-
-impl LevelNames {
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        match self {
-            Self::Named(names) => names.len(),
-            Self::Numbered(count) => *count as usize,
-        }
-    }
-
-    /// The names.
-    pub fn names(&self) -> Vec<String> {
-        match self {
-            Self::Named(names) => names.clone(),
-            Self::Numbered(count) => (0..*count).map(|number| number.to_string()).collect(),
-        }
-    }
-}
-
-impl Learned {
-    /// Adds a program from one column to the column of the same name.
-    pub fn in_place(&mut self, column: &str, op: impl Into<ColumnOp>) {
-        self.put(column, None, op);
-    }
-
-    /// Adds a program from one column to that column; with a suffix to a new one beside it.
-    pub fn put(&mut self, column: &str, suffix: Option<&str>, op: impl Into<ColumnOp>) {
-        let output = format!("{column}{}", suffix.unwrap_or_default());
-        self.add(op, vec![column.to_owned()], vec![output]);
-        self.last().beside = suffix.is_some();
-    }
-
-    /// Adds a program in place of its first column.
-    pub fn add(&mut self, op: impl Into<ColumnOp>, inputs: Vec<String>, outputs: Vec<String>) {
-        let program = Program { op: op.into(), inputs, outputs, beside: false };
-        self.programs.push(LearnedProgram { program, levels: None });
-    }
-
-    /// Adds a program whose columns come beside those that it reads.
-    pub fn add_beside(&mut self, op: impl Into<ColumnOp>, inputs: Vec<String>, outputs: Vec<String>) {
-        self.add(op, inputs, outputs);
-        self.last().beside = true;
-    }
-
-    /// Says that the numbers of the last program are codes of these levels.
-    pub fn coded(&mut self, levels: LevelNames) {
-        self.programs.last_mut().expect("a program").levels = Some(levels);
-    }
-
-    fn last(&mut self) -> &mut Program {
-        &mut self.programs.last_mut().expect("just added").program
-    }
+    /// Whether nobody may see its cells.
+    pub secret: bool,
+    /// Whether a step that must wait will change it.
+    waits: bool,
 }
 
 /// Which columns a step takes.
@@ -124,25 +74,24 @@ pub enum Takes {
     Any,
 }
 
-impl<'t> Frame<'t> {
-    pub(crate) fn new(table: &'t Table, inputs: Vec<Input>, features: &[bool]) -> Result<Self, FeatureError> {
+impl<'f> Frame<'f> {
+    /// Of the inputs of a plan: which of them are features, and which are secret.
+    pub(crate) fn new(inputs: Vec<Input>, features: &[bool], secrets: &[String], found: &'f Found) -> Self {
         let graph = Graph::new(&inputs);
-        let columns = inputs
-            .iter()
-            .zip(features)
-            .map(|(input, &feature)| FrameColumn {
+        let column = |(input, &feature): (&Input, &bool)| {
+            let secret = secrets.contains(&input.name);
+            FrameColumn {
                 name: input.name.clone(),
                 cell_type: graph.cell_type(graph.node(&input.name).expect("an input")),
                 levels: None,
-                feature,
-            })
-            .collect();
-        Ok(Self { sources: Sources::open(table, &inputs)?, inputs, graph, programs: Vec::new(), columns })
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.sources.table.rows()
+                feature: feature && !secret,
+                secret,
+                waits: false,
+            }
+        };
+        let columns = inputs.iter().zip(features).map(column).collect();
+        let (programs, dropped) = (Vec::new(), Vec::new());
+        Self { inputs, graph, programs, columns, dropped, found, asked: Mutex::default(), is_open: false }
     }
 
     /// The columns, in order.
@@ -150,42 +99,70 @@ impl<'t> Frame<'t> {
         &self.columns
     }
 
+    /// Those whose cells are settled.
+    pub(crate) fn settled(&self) -> impl Iterator<Item = &FrameColumn> {
+        self.columns.iter().filter(|column| !column.waits)
+    }
+
     /// The column of that name.
     ///
     /// # Errors
     /// When there is none, with the nearest name.
     pub fn column(&self, name: &str) -> Result<&FrameColumn, FeatureError> {
-        let names = self.columns.iter().map(|column| column.name.as_str());
         self.columns
             .iter()
             .find(|column| column.name == name)
-            .ok_or_else(|| FeatureError::config(unknown_column(name, names)))
+            .ok_or_else(|| FeatureError::config(unknown_column(name, self.names())))
     }
 
-    /// The columns that a step takes: those that it names, or all that fit.
+    /// The columns that a step takes: those that it names, or all that fit. None when it must wait for them.
     ///
     /// # Errors
-    /// When a name is not there, appears twice, or holds text where the step takes numbers.
+    /// When a name is not there, appears twice, holds text where the step takes numbers, or is secret.
     pub fn choose(&self, step: &str, named: Option<&[String]>, takes: Takes) -> Result<Vec<FrameColumn>, FeatureError> {
-        let Some(named) = named else {
-            return Ok(self.columns.iter().filter(|column| column.feature && fits(column, takes)).cloned().collect());
+        let chosen = match named {
+            None => self.columns.iter().filter(|column| column.feature && fits(column, takes)).cloned().collect(),
+            Some(named) => self.named(step, named, takes)?,
         };
+        let mut asked = self.asked();
+        asked.chosen.extend(chosen.iter().map(|column: &FrameColumn| column.name.clone()));
+        let is_unknown = self.is_open && (named.is_none() || named.is_some_and(|named| named.len() > chosen.len()));
+        asked.must_wait |= is_unknown || chosen.iter().any(|column| column.waits);
+        Ok(if asked.must_wait { Vec::new() } else { chosen })
+    }
+
+    /// Those that a step names; while one that must wait may add columns, those among them that are there.
+    fn named(&self, step: &str, named: &[String], takes: Takes) -> Result<Vec<FrameColumn>, FeatureError> {
         let mut chosen: Vec<FrameColumn> = Vec::with_capacity(named.len());
         for name in named {
-            let column = self.column(name).map_err(|error| in_step(step, error))?;
+            let column = match self.column(name) {
+                Ok(column) => column,
+                Err(_) if self.is_open => continue,
+                Err(error) => return Err(in_step(step, error)),
+            };
             if chosen.iter().any(|earlier| earlier.name == *name) {
                 let fault = Fault::new("column_named_twice", format!("step `{step}` names the column twice"));
                 return Err(FeatureError::config(fault.column(name)));
             }
-            if takes == Takes::Numbers && column.cell_type == CellType::Text {
+            if column.secret && !matches!(step, "mask" | "hash") {
+                let message = format!("step `{step}` would learn from a column that is marked as personal data");
+                let fault = Fault::new("pii_column", message).column(name);
+                return Err(FeatureError::config(fault.hint("bring it to codes first with `mask` or `hash`")));
+            }
+            if takes == Takes::Numbers && column.cell_type == CellType::Text && !column.waits {
                 let fault = Fault::new("text_column", format!("step `{step}` takes numbers, found text")).column(name);
                 return Err(FeatureError::config(
-                    fault.hint("turn it into numbers first with `ordinal`, `one_hot` or `hash`"),
+                    fault.hint("turn it into numbers first with `ordinal`, `one_hot`, `hash` or `coerce`"),
                 ));
             }
             chosen.push(column.clone());
         }
         Ok(chosen)
+    }
+
+    /// Whether the step at work must wait; what it learns then is thrown away.
+    pub fn must_wait(&self) -> bool {
+        self.asked().must_wait
     }
 
     /// Learns from each of these columns, several at a time, and puts what was learned together in their order.
@@ -204,9 +181,11 @@ impl<'t> Frame<'t> {
         let each: Vec<_> = columns.par_iter().map(one).collect();
         let mut all = Learned::default();
         for learned in each {
-            let Learned { programs, warnings } = learned?;
-            all.programs.extend(programs);
-            all.warnings.extend(warnings);
+            let learned = learned?;
+            all.programs.extend(learned.programs);
+            all.warnings.extend(learned.warnings);
+            all.retired.extend(learned.retired);
+            all.dropped.extend(learned.dropped);
         }
         Ok(all)
     }
@@ -217,42 +196,122 @@ impl<'t> Frame<'t> {
         self.inputs.iter().find(|input| untouched && input.name == name).map(|input| input.kind)
     }
 
-    fn evaluation(&self) -> Evaluation<'_> {
-        Evaluation::new(&self.graph, &self.programs, &self.sources)
+    /// All columns of the table that the plan may read.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
     }
 
-    /// The cells of a column of numbers, `NaN` = missing.
-    ///
-    /// # Errors
-    /// When a cell is infinite.
-    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, FeatureError> {
-        let node = self.graph.node(name).ok_or_else(|| FeatureError::config(unknown_column(name, self.names())))?;
-        Ok(self.evaluation().columns(&[node])?.0)
-    }
-
-    /// The levels of a text column.
-    pub fn levels(&self, name: &str) -> Levels {
+    fn ask(&self, name: &str, statistic: Statistic) -> Option<&State> {
         let node = self.graph.node(name).expect("a column of the frame");
-        let evaluation = self.evaluation();
-        let codes = evaluation.codes(node);
-        let mut order: Vec<usize> = (0..codes.values.len()).collect();
-        order.sort_by_key(|&code| &codes.values[code]);
-        let mut rank = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(place, &code)| rank[code] = place as u32);
-        let code = |&code: &u32| rank.get(code as usize).copied().unwrap_or(Levels::MISSING);
-        let values = order.iter().map(|&code| codes.values[code].to_string()).collect();
-        Levels { codes: codes.codes.iter().map(code).collect(), values }
+        let request = (self.graph.expression(node, &self.inputs, &self.programs), statistic);
+        let found = self.found.get(&request);
+        if found.is_none() {
+            let mut asked = self.asked();
+            asked.must_wait = true;
+            asked.wanted.insert(request, node);
+        }
+        found
+    }
+
+    /// Count, extremes, mean and variance of a column of numbers; none when they are not known yet.
+    pub fn moments(&self, name: &str) -> Option<&Moments> {
+        self.ask(name, Statistic::Moments).map(|state| match state {
+            State::Moments(moments) => moments,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    /// The numbers of a column in their order.
+    pub fn quantiles(&self, name: &str) -> Option<&Sketch> {
+        self.ask(name, Statistic::Quantiles).map(|state| match state {
+            State::Quantiles(sketch) => sketch,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    /// The distinct numbers of a column, with counts.
+    pub fn values(&self, name: &str) -> Option<&Sketch> {
+        self.ask(name, Statistic::Values).map(|state| match state {
+            State::Values(sketch) => sketch,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    /// The distinct texts of a column, with counts.
+    pub fn levels(&self, name: &str) -> Option<&TextLevels> {
+        self.ask(name, Statistic::Levels).map(|state| match state {
+            State::Levels(levels) => levels,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    /// How many cells of a text column say a number.
+    pub fn numerals(&self, name: &str) -> Option<&Numerals> {
+        self.ask(name, Statistic::Numerals).map(|state| match state {
+            State::Numerals(numerals) => numerals,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    /// How many rows of each class each level has, by fold.
+    pub fn folds(&self, name: &str, folds: u32, seed: u64) -> Option<&Folds> {
+        self.ask(name, Statistic::Folds { folds, seed }).map(|state| match state {
+            State::Folds(folds) => folds,
+            _ => unreachable!("what was asked for"),
+        })
+    }
+
+    fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
+        self.asked.lock().expect("nobody panics while asking")
     }
 
     fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// Lets a step learn, and adds what it learned, so that the steps after it see its columns; or notes what it waits for.
+    pub(crate) fn step(&mut self, name: &str, step: &dyn Transform) -> Result<Vec<Warning>, FeatureError> {
+        {
+            let asked = self.asked.get_mut().expect("nobody panics while asking");
+            asked.must_wait = false;
+            asked.chosen.clear();
+        }
+        let learned = step.fit(self);
+        let asked = self.asked.get_mut().expect("nobody panics while asking");
+        if asked.must_wait {
+            let chosen = std::mem::take(&mut asked.chosen);
+            self.is_open |= step.is_beside() || step.spreads();
+            let changes = |column: &FrameColumn| !step.is_beside() && chosen.contains(&column.name);
+            for column in self.columns.iter_mut().filter(|column| changes(column)) {
+                column.waits = true;
+                column.cell_type = step.leaves(column.cell_type);
+            }
+            return Ok(Vec::new());
+        }
+        self.extend(name, learned?)
+    }
+
+    /// What is to be computed before the plan can be made, and the programs on which that stands.
+    pub(crate) fn wanted(self) -> Wanted {
+        let asked = self.asked.into_inner().expect("nobody panics while asking");
+        Wanted { requests: asked.wanted, inputs: self.inputs, graph: self.graph, programs: self.programs }
+    }
+
+    /// Whether a step waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_open || !self.asked().wanted.is_empty() || self.columns.iter().any(|column| column.waits)
+    }
+
     /// Adds what a step learned, so that the steps after it see its columns.
-    pub(crate) fn extend(&mut self, step: &str, learned: Learned) -> Result<Vec<Warning>, FeatureError> {
+    fn extend(&mut self, step: &str, learned: Learned) -> Result<Vec<Warning>, FeatureError> {
         for LearnedProgram { program, levels } in learned.programs {
             self.push(program, levels).map_err(|error| in_step(step, error))?;
         }
+        for name in &learned.retired {
+            self.columns.iter_mut().filter(|column| column.name == *name).for_each(|column| column.feature = false);
+        }
+        self.columns.retain(|column| !learned.dropped.contains(&column.name));
+        self.dropped.extend(learned.dropped);
         Ok(learned.warnings)
     }
 
@@ -261,11 +320,12 @@ impl<'t> Frame<'t> {
         let mut seen = HashSet::new();
         for name in &program.outputs {
             let own = replaces && program.inputs[0] == *name;
-            if !seen.insert(name) || (!own && self.column(name).is_ok()) {
+            if !seen.insert(name) || self.dropped.contains(name) || (!own && self.column(name).is_ok()) {
                 let message = "expected a new name for the result, found one that is in use";
                 return Err(FeatureError::config(Fault::new("column_exists", message).column(name)));
             }
         }
+        let is_masked = matches!(program.op, ColumnOp::Mask(_));
         let source = self.columns.iter().position(|column| column.name == program.inputs[0]);
         self.graph
             .push(self.programs.len(), &program)
@@ -275,15 +335,17 @@ impl<'t> Frame<'t> {
             cell_type: self.graph.cell_type(self.graph.node(name).expect("just pushed")),
             levels: levels.clone(),
             feature,
+            secret: false,
+            waits: false,
         };
         match source.filter(|_| replaces) {
             Some(place) => {
-                let feature = self.columns[place].feature;
+                let feature = (self.columns[place].feature || self.columns[place].secret) && !is_masked;
                 let made: Vec<_> = program.outputs.iter().map(|name| made(name, feature)).collect();
                 self.columns.splice(place..=place, made);
             }
             None => {
-                let made: Vec<_> = program.outputs.iter().map(|name| made(name, true)).collect();
+                let made: Vec<_> = program.outputs.iter().map(|name| made(name, !is_masked)).collect();
                 self.columns.extend(made);
             }
         }
@@ -291,10 +353,28 @@ impl<'t> Frame<'t> {
         Ok(())
     }
 
-    /// What the frame became: inputs, programs, and the graph over them.
-    pub(crate) fn into_parts(self) -> (Vec<Input>, Vec<Program>, Vec<FrameColumn>) {
-        (self.inputs, self.programs, self.columns)
+    /// What the frame became.
+    pub(crate) fn into_parts(self) -> Parts {
+        let Self { inputs, programs, columns, dropped, .. } = self;
+        Parts { inputs, programs, columns, dropped }
     }
+}
+
+/// What is to be computed, and the programs on which that stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub requests: BTreeMap<Request, NodeId>,
+    pub inputs: Vec<Input>,
+    pub graph: Graph,
+    pub programs: Vec<Program>,
+}
+
+/// What a frame is when all steps have learned.
+pub(crate) struct Parts {
+    pub inputs: Vec<Input>,
+    pub programs: Vec<Program>,
+    pub columns: Vec<FrameColumn>,
+    pub dropped: Vec<String>,
 }
 
 fn fits(column: &FrameColumn, takes: Takes) -> bool {

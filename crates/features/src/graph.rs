@@ -113,6 +113,21 @@ impl Graph {
         }
     }
 
+    /// How a column is computed from those of the table: equal text, equal cells.
+    pub fn expression(&self, node: NodeId, inputs: &[Input], programs: &[Program]) -> String {
+        let text = match &self.nodes[node] {
+            Node::Input(input) => return inputs[*input].name.clone(),
+            Node::Flag { of, column } => format!("{}[{column}]", self.expression(*of, inputs, programs)),
+            Node::Apply { program, inputs: from } => {
+                let from: Vec<String> = from.iter().map(|&node| self.expression(node, inputs, programs)).collect();
+                let op = serde_json::to_string(&programs[*program].op).expect("finite numbers and text");
+                format!("{op}({})", from.join(","))
+            }
+        };
+        // Long ones by their hash: level lists would be there again for each statistic.
+        if text.len() <= 200 { text } else { crate::state::sha256(text.as_bytes()) }
+    }
+
     /// The inputs among these nodes.
     pub fn inputs_among(&self, nodes: &[NodeId]) -> Vec<usize> {
         nodes.iter().filter_map(|&node| if let Node::Input(i) = self.nodes[node] { Some(i) } else { None }).collect()

@@ -74,6 +74,7 @@ fn expressible(program: &Program) -> Result<(), FeatureError> {
         ColumnOp::Coerce(_) => {
             "the step `coerce` of text has no ONNX form: runtimes read numbers in text each in their way"
         }
+        ColumnOp::Mask(_) => "the step `mask` has no ONNX form: there are no keyed hashes",
         _ => return Ok(()),
     };
     let fault = Fault::new("not_in_onnx", what).column(&program.inputs[0]);
@@ -160,7 +161,9 @@ impl<'a> Export<'a> {
                 self.answers(one_hot_answers(op, None), &place)
             }
             ColumnOp::Arithmetic(op) => self.arithmetic(op, &x),
-            ColumnOp::Hash(_) | ColumnOp::Coerce(_) => unreachable!("done above, or refused"),
+            ColumnOp::Hash(_) | ColumnOp::Coerce(_) | ColumnOp::Mask(_) => {
+                unreachable!("done above, or refused")
+            }
         })
     }
 
@@ -349,7 +352,7 @@ impl<'a> Export<'a> {
                         [*center, *scale, *offset].iter().chain(low).chain(high).all(|&it| whole(it)) && all()
                     }
                     ColumnOp::Arithmetic(op) => *op == Arithmetic::RowSum && all(),
-                    ColumnOp::Coerce(_) => false,
+                    ColumnOp::Coerce(_) | ColumnOp::Mask(_) => false,
                 }
             }
         }

@@ -55,13 +55,15 @@ impl Layout {
         }
         let mut fields = Vec::with_capacity(names.len());
         let mut columns = Vec::with_capacity(names.len());
-        for name in names {
+        for name in names.into_iter().filter(|name| plan.dropped().iter().all(|dropped| dropped != name)) {
             let from = plan.graph().node(name).filter(|&node| !matches!(plan.graph().at(node), Node::Input(_)));
             match from {
                 Some(node) => {
                     fields.push(Arc::new(Field::new(name, data_type(plan.graph(), plan.programs(), node), true)));
                     columns.push(From::Node(node));
                 }
+                // Personal data passes in no form but what a step has made of it.
+                None if plan.hides(name) => {}
                 None => {
                     let position = source.index_of(name).expect("a column of the source");
                     fields.push(source.fields()[position].clone());
@@ -110,6 +112,7 @@ fn data_type(graph: &Graph, programs: &[Program], node: NodeId) -> DataType {
         ColumnOp::Cut(op) if op.edges.len() < 256 => DataType::UInt8,
         ColumnOp::Cut(_) => DataType::UInt16,
         ColumnOp::Hash(_) | ColumnOp::OneHot(_) => DataType::UInt32,
+        ColumnOp::Mask(_) => DataType::Utf8,
         ColumnOp::Lookup(op) => match op.values.iter().chain(&op.missing).chain(&op.unknown).all(|&it| whole(it)) {
             true => DataType::Int32,
             false => DataType::Float32,

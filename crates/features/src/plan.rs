@@ -2,11 +2,13 @@ use trainer_data::{Categories, Fault, Kind, Needs, Scan, ScanError, Table, Warni
 
 use crate::FeatureError;
 use crate::fitted_plan::FittedPlan;
-use crate::frame::{Frame, FrameColumn, Learned, LevelNames};
+use crate::fitting::{Advance, ColumnType, Fitting};
+use crate::frame::{Frame, FrameColumn, Takes};
+use crate::learned::{Learned, LevelNames};
 use crate::program::CellType;
 use crate::program::affine::Affine;
 use crate::program::lookup::{Keys, Lookup};
-use crate::select::{candidates, no_features};
+use crate::statistic::MOST_LEVELS;
 use crate::step::impute::{Impute, Strategy};
 use crate::step::one_hot::OneHot;
 use crate::step::standardize::Standardize;
@@ -24,6 +26,9 @@ pub struct PlanSpec {
     /// What the learner takes; what the steps leave is brought to it. None: there is no learner, and the columns go into a
     /// table as the steps leave them.
     pub needs: Option<Needs>,
+    /// Columns of personal data. They leave in no form but what `mask` and `hash` make of them: not as features, nor in a
+    /// table, a message or a saved state.
+    pub pii: Vec<String>,
 }
 
 /// Learns a plan from the training rows.
@@ -34,27 +39,18 @@ pub struct PlanSpec {
 /// `Config` when the specification names columns that are not there, or of the wrong type; `Data` when a column cannot be
 /// used as it is, or nothing is left to learn from.
 pub fn fit(table: &Table, y: Option<&[u32]>, spec: &PlanSpec) -> Result<(FittedPlan, Vec<Warning>), FeatureError> {
-    let (candidates, mut warnings) = candidates(table, spec)?;
-    let (inputs, features): (Vec<_>, Vec<_>) = candidates.into_iter().map(|it| (it.input, it.feature)).unzip();
-    let mut frame = Frame::new(table, inputs, &features)?;
-    for step in &spec.steps {
-        step.as_dyn().check().map_err(|problem| {
-            FeatureError::config(Fault::new("step", format!("step `{}`: {problem}", step.name())))
-        })?;
-        let learned = step.as_dyn().fit(&frame, y)?;
-        warnings.extend(frame.extend(step.name(), learned)?);
+    let mut fitting = Fitting::new(spec, ColumnType::of(table))?;
+    loop {
+        let partial = fitting.partial(table, y)?;
+        match fitting.advance(partial)? {
+            Advance::Continue(next) => fitting = *next,
+            Advance::Done(plan, warnings) => return Ok((plan, warnings)),
+        }
     }
-    if let Some(needs) = spec.needs {
-        warnings.extend(suit(&mut frame, needs)?);
-    }
-    let (inputs, programs, columns) = frame.into_parts();
-    if spec.needs.is_some() && !columns.iter().any(|column| column.feature) {
-        return Err(no_features(table));
-    }
-    Ok((FittedPlan::of(inputs, programs, &columns, spec.needs.is_none()), warnings))
 }
 
-/// Learns a plan from the rows of a scan; `labels` gives the class of each row of a table of some of them.
+/// Learns a plan from the rows of a scan, in as few readings as the steps allow; `labels` gives the class of each row of a
+/// table of some of them.
 ///
 /// # Errors
 /// As [`fit`], and what stops the reading.
@@ -63,37 +59,38 @@ pub fn fit_scan(
     labels: Option<&Labels<'_>>,
     spec: &PlanSpec,
 ) -> Result<(FittedPlan, Vec<Warning>), ScanError> {
-    let schema = scan.schema();
-    let all: Vec<usize> = (0..schema.fields().len()).collect();
-    let batches = scan.open(&all)?.collect::<Result<Vec<_>, _>>()?;
-    let table = Table::from_batch(&arrow::compute::concat_batches(&schema, &batches)?)?;
-    let y = labels.map(|labels| labels(&table)).transpose()?;
-    Ok(fit(&table, y.as_deref(), spec)?)
+    let mut fitting = Fitting::over(spec, scan)?;
+    loop {
+        let partial = fitting.partial_of_scan(scan, labels)?;
+        match fitting.advance(partial)? {
+            Advance::Continue(next) => fitting = *next,
+            Advance::Done(plan, warnings) => return Ok((plan, warnings)),
+        }
+    }
 }
 
 /// The class of each row of a table.
 pub type Labels<'a> = dyn Fn(&Table) -> Result<Vec<u32>, ScanError> + Sync + 'a;
 
 /// Brings what the steps left to what the learner takes.
-fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureError> {
-    let text: Vec<String> = features_where(frame, |column| column.cell_type == CellType::Text);
+pub(crate) fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureError> {
+    let text = features_where(frame, |column| column.cell_type == CellType::Text);
     let mut warnings = match needs.categories {
-        Categories::OneHot => extend(frame, &OneHot { columns: Some(text), ..OneHot::default() })?,
-        Categories::Native { max_levels } => {
-            let learned = encode(frame, &text, max_levels as usize)?;
-            frame.extend(FEATURES, learned)?
-        }
+        Categories::OneHot => frame.step(FEATURES, &OneHot { columns: Some(text), ..OneHot::default() })?,
+        Categories::Native { max_levels } => frame.step(FEATURES, &Encode { text, max_levels: max_levels as usize })?,
     };
-    let learned = since_first(frame)?;
-    warnings.extend(frame.extend(FEATURES, learned)?);
-    let numbers = |frame: &Frame<'_>| features_where(frame, |column| column.levels.is_none());
+    let instants = features_where(frame, |column| frame.input_kind(&column.name) == Some(Kind::Timestamp));
+    warnings.extend(frame.step(FEATURES, &SinceFirst { instants })?);
+    let numbers = |frame: &Frame<'_>| {
+        features_where(frame, |column| column.levels.is_none() && column.cell_type == CellType::Number)
+    };
     if !needs.missing {
-        let impute = Impute { columns: Some(numbers(frame)), strategy: Strategy::Median, ..Impute::default() };
-        warnings.extend(extend(frame, &impute)?);
+        let (columns, strategy) = (Some(numbers(frame)), Strategy::Median);
+        warnings.extend(frame.step(FEATURES, &Impute { columns, strategy, ..Impute::default() })?);
     }
     if needs.scaled {
         let columns = Some(numbers(frame));
-        warnings.extend(extend(frame, &Standardize { columns, ..Standardize::default() })?);
+        warnings.extend(frame.step(FEATURES, &Standardize { columns, ..Standardize::default() })?);
     }
     Ok(warnings)
 }
@@ -101,40 +98,55 @@ fn suit(frame: &mut Frame<'_>, needs: Needs) -> Result<Vec<Warning>, FeatureErro
 /// What messages name in place of a step, for what is done without one.
 const FEATURES: &str = "features";
 
-fn extend(frame: &mut Frame<'_>, step: &dyn Transform) -> Result<Vec<Warning>, FeatureError> {
-    let learned = step.fit(frame, None)?;
-    frame.extend(FEATURES, learned)
-}
-
+/// Those that wait for a step are for another time.
 fn features_where(frame: &Frame<'_>, wanted: impl Fn(&FrameColumn) -> bool) -> Vec<String> {
-    frame.columns().iter().filter(|column| column.feature && wanted(column)).map(|column| column.name.clone()).collect()
+    frame.settled().filter(|column| column.feature && wanted(column)).map(|column| column.name.clone()).collect()
 }
 
 /// Level codes for text columns, for a learner that takes them.
-fn encode(frame: &Frame<'_>, text: &[String], max_levels: usize) -> Result<Learned, FeatureError> {
-    let mut learned = Learned::default();
-    let mut too_many: Vec<(String, usize)> = Vec::new();
-    for name in text {
-        let levels = frame.levels(name).values;
-        if levels.len() > max_levels {
-            too_many.push((name.clone(), levels.len()));
-            continue;
-        }
-        let values = (0..levels.len()).map(|code| code as f64).collect();
-        let op = Lookup { keys: Keys::Text(levels.clone()), values, missing: None, unknown: None };
-        learned.in_place(name, op);
-        learned.coded(LevelNames::Named(levels));
+struct Encode {
+    text: Vec<String>,
+    max_levels: usize,
+}
+
+impl Transform for Encode {
+    fn columns(&self) -> Vec<&str> {
+        Vec::new()
     }
-    let wide = frame.columns().iter().filter(|column| column.feature && text.iter().all(|name| *name != column.name));
-    too_many.extend(wide.filter_map(|column| {
-        let levels = column.levels.as_ref()?.count();
-        (levels > max_levels).then(|| (column.name.clone(), levels))
-    }));
-    if too_many.is_empty() { Ok(learned) } else { Err(too_many_levels(&too_many, max_levels)) }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
+        let mut learned = Learned::default();
+        let mut too_many: Vec<(String, String)> = Vec::new();
+        let chosen = frame.choose(FEATURES, Some(&self.text), Takes::Any)?;
+        for FrameColumn { name, .. } in &chosen {
+            let Some(found) = frame.levels(name) else { continue };
+            let levels: Vec<String> = match found.levels() {
+                Some(levels) if levels.len() <= self.max_levels => levels.keys().cloned().collect(),
+                Some(levels) => {
+                    too_many.push((name.clone(), levels.len().to_string()));
+                    continue;
+                }
+                None => {
+                    too_many.push((name.clone(), format!("more than {MOST_LEVELS}")));
+                    continue;
+                }
+            };
+            let values = (0..levels.len()).map(|code| code as f64).collect();
+            let op = Lookup { keys: Keys::Text(levels.clone()), values, missing: None, unknown: None };
+            learned.in_place(name, op);
+            learned.coded(LevelNames::Named(levels));
+        }
+        let wide = frame.settled().filter(|column| column.feature);
+        too_many.extend(wide.filter_map(|column| {
+            let levels = column.levels.as_ref()?.count();
+            (levels > self.max_levels).then(|| (column.name.clone(), levels.to_string()))
+        }));
+        if too_many.is_empty() { Ok(learned) } else { Err(too_many_levels(&too_many, self.max_levels)) }
+    }
 }
 
 /// All columns at once, so that one change of the config repairs them.
-fn too_many_levels(columns: &[(String, usize)], max_levels: usize) -> FeatureError {
+fn too_many_levels(columns: &[(String, String)], max_levels: usize) -> FeatureError {
     let found: Vec<String> = columns.iter().map(|(name, levels)| format!("`{name}` with {levels}")).collect();
     let message = format!("expected at most {max_levels} levels in a column, found {}", found.join(", "));
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
@@ -147,15 +159,24 @@ fn too_many_levels(columns: &[(String, usize)], max_levels: usize) -> FeatureErr
 
 /// Timestamps that no step has changed become seconds since the first one in training: `f32` has no room for seconds since
 /// 1970.
-fn since_first(frame: &Frame<'_>) -> Result<Learned, FeatureError> {
-    let mut learned = Learned::default();
-    for name in features_where(frame, |column| frame.input_kind(&column.name) == Some(Kind::Timestamp)) {
-        let first = frame.numbers(&name)?.into_iter().fold(f64::NAN, f64::min);
-        if first.is_finite() {
-            learned.in_place(&name, Affine { center: first, ..Affine::clip(None, None) });
-        }
+struct SinceFirst {
+    instants: Vec<String>,
+}
+
+impl Transform for SinceFirst {
+    fn columns(&self) -> Vec<&str> {
+        Vec::new()
     }
-    Ok(learned)
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
+        let chosen = frame.choose(FEATURES, Some(&self.instants), Takes::Numbers)?;
+        frame.learn_each(&chosen, |column, learned| {
+            if let Some((first, _)) = frame.moments(&column.name).and_then(|moments| moments.extremes) {
+                learned.in_place(&column.name, Affine { center: first, ..Affine::clip(None, None) });
+            }
+            Ok(())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +195,7 @@ mod tests {
             exclude: vec!["y".into()],
             steps: serde_json::from_str(steps).unwrap(),
             needs: Some(needs),
+            pii: vec![],
         }
     }
 

@@ -1,8 +1,10 @@
-use trainer_data::{Column, Fault, Kind, Table, Warning, dull_columns};
+use trainer_data::{Fault, Kind, Warning};
 
 use crate::error::{listed, unknown_column};
 use crate::fitted_plan::Input;
+use crate::fitting::ColumnType;
 use crate::plan::PlanSpec;
+use crate::statistic::{Facts, levels::Values};
 use crate::{FeatureError, Step};
 
 /// A column that may become a feature.
@@ -12,40 +14,54 @@ pub(crate) struct Candidate {
     pub feature: bool,
 }
 
-/// The columns that a plan may read, and what was left out.
+/// The columns that a plan may read, and what was left out. Without facts, as if there was nothing odd about any.
 ///
 /// # Errors
 /// When the selection names a column that is not there, or one that is never a feature.
-pub(crate) fn candidates(table: &Table, spec: &PlanSpec) -> Result<(Vec<Candidate>, Vec<Warning>), FeatureError> {
+pub(crate) fn candidates(
+    columns: &[ColumnType],
+    facts: Option<&[Facts]>,
+    spec: &PlanSpec,
+) -> Result<(Vec<Candidate>, Vec<Warning>), FeatureError> {
     let named: Vec<&str> = spec.steps.iter().flat_map(Step::columns).collect();
     let names: Vec<&str> = match &spec.select {
-        Some(select) => selected(table, select, &spec.exclude)?,
-        None => table.names().filter(|name| !spec.exclude.iter().any(|other| other == name)).collect(),
+        Some(select) => selected(columns, select, &spec.exclude)?,
+        None => names(columns).filter(|name| !spec.exclude.iter().any(|other| other == name)).collect(),
     };
+    let place = |name: &str| columns.iter().position(|column| column.name == name).expect("a name of the table");
+    let fact = |name: &str| facts.map(|facts| &facts[place(name)]);
     // A table keeps its columns, whatever is in them.
-    let mut warnings = if spec.needs.is_some() { dull(table, &names, &named) } else { Vec::new() };
+    let dull = |name: &&str| spec.needs.and(fact(name)).and_then(|fact| dull(name, fact, named.contains(name)));
+    let mut warnings: Vec<Warning> = names.iter().filter_map(dull).collect();
     let mut candidates = Vec::with_capacity(names.len());
     for name in names {
-        let column = table.column(name).expect("a name of the table");
-        let kind = column.kind();
+        let kind = columns[place(name)].kind;
         let temporal = matches!(kind, Kind::Date | Kind::Timestamp);
         let asked = spec.select.is_some() || named.contains(&name);
         let constant = warnings.iter().any(|warning| warning.column.as_deref() == Some(name));
         if temporal && !asked && !constant && spec.needs.is_some() {
-            warnings.push(temporal_warning(column));
+            warnings.push(temporal_warning(name, kind, fact(name).map_or(0, |fact| fact.rows)));
         }
-        let missing = column.null_count() > 0;
+        let missing = fact(name).is_some_and(|fact| fact.missing > 0);
         let feature = !constant && (!temporal || asked);
         candidates.push(Candidate { input: Input { name: name.to_owned(), kind, missing }, feature });
     }
     Ok((candidates, warnings))
 }
 
+fn names(columns: &[ColumnType]) -> impl Iterator<Item = &str> + Clone {
+    columns.iter().map(|column| column.name.as_str())
+}
+
 /// The columns of a selection such as `[age, user_features:tenure]`, in its order.
-fn selected<'t>(table: &'t Table, select: &[String], exclude: &[String]) -> Result<Vec<&'t str>, FeatureError> {
+fn selected<'t>(
+    columns: &'t [ColumnType],
+    select: &[String],
+    exclude: &[String],
+) -> Result<Vec<&'t str>, FeatureError> {
     let mut names: Vec<&str> = Vec::with_capacity(select.len());
     for item in select {
-        let name = resolve(table, item)?;
+        let name = resolve(columns, item)?;
         if exclude.iter().any(|other| other == name) {
             let message =
                 "expected a feature, found a column that is never one (target, id, event_timestamp, weight or ignored)";
@@ -65,8 +81,8 @@ fn selected<'t>(table: &'t Table, select: &[String], exclude: &[String]) -> Resu
 
 /// The column that an item of a selection means: the column of that very name; else, for `view:column`, the column
 /// `view__column` (as feature stores name it when two views have the same column) or `column`.
-fn resolve<'t>(table: &'t Table, item: &str) -> Result<&'t str, FeatureError> {
-    let found = |wanted: &str| table.names().find(|name| *name == wanted);
+fn resolve<'t>(columns: &'t [ColumnType], item: &str) -> Result<&'t str, FeatureError> {
+    let found = |wanted: &str| names(columns).find(|name| *name == wanted);
     let short = item.rsplit_once(':').map(|(view, column)| (format!("{view}__{column}"), column));
     match &short {
         None => found(item),
@@ -74,7 +90,7 @@ fn resolve<'t>(table: &'t Table, item: &str) -> Result<&'t str, FeatureError> {
     }
     .ok_or_else(|| {
         let wanted = short.as_ref().map_or(item, |(_, column)| *column);
-        let mut fault = unknown_column(wanted, table.names());
+        let mut fault = unknown_column(wanted, names(columns));
         if wanted != item {
             fault.message = format!("expected a column of that name for `{item}`, found none");
         }
@@ -82,38 +98,31 @@ fn resolve<'t>(table: &'t Table, item: &str) -> Result<&'t str, FeatureError> {
     })
 }
 
-/// Warnings of the columns in which no two rows differ.
-fn dull(table: &Table, names: &[&str], named: &[&str]) -> Vec<Warning> {
-    let mut warnings = dull_columns(table, names).expect("names of the table");
-    for warning in &mut warnings {
-        let named = warning.column.as_deref().is_some_and(|name| named.contains(&name));
-        let done = if named { "; only the steps that name it read it" } else { "; it was left out" };
-        warning.message.push_str(done);
-    }
-    warnings
+/// A warning of a column in which no two rows differ.
+fn dull(name: &str, fact: &Facts, is_named: bool) -> Option<Warning> {
+    let (code, what) = match &fact.values {
+        _ if fact.missing == fact.rows => ("all_null_column", "no row has a value".to_owned()),
+        Values::One(value) => ("constant_column", format!("every row has the value `{value}`")),
+        Values::None | Values::Many => return None,
+    };
+    let done = if is_named { "only the steps that name it read it" } else { "it was left out" };
+    Some(Warning::new(code, name, fact.rows, format!("{what}: nothing can be learned from it; {done}")))
 }
 
-fn temporal_warning(column: &Column) -> Warning {
-    Warning {
-        code: "temporal_column".into(),
-        column: Some(column.name().to_owned()),
-        count: column.len() as u64,
-        message: format!(
-            "a {} is a feature only when `features.features` or a step names it: it was left out",
-            column.kind()
-        ),
-    }
+fn temporal_warning(name: &str, kind: Kind, rows: u64) -> Warning {
+    let message = format!("a {kind} is a feature only when `features.features` or a step names it: it was left out");
+    Warning::new("temporal_column", name, rows, message)
 }
 
 /// An error for a plan without features.
-pub(crate) fn no_features(table: &Table) -> FeatureError {
+pub(crate) fn no_features(columns: &[ColumnType]) -> FeatureError {
     let fault = Fault::new("no_features", "expected at least one feature, found none");
-    FeatureError::data(fault.hint(format!("the table has the columns {}", listed(table.names()))))
+    FeatureError::data(fault.hint(format!("the table has the columns {}", listed(names(columns)))))
 }
 
 #[cfg(test)]
 mod tests {
-    use trainer_data::{Categories, Needs};
+    use trainer_data::{Categories, Column, Needs, Table};
 
     use super::*;
     use crate::fit;
@@ -138,6 +147,7 @@ mod tests {
             exclude: vec!["user_id".into(), "absent".into()],
             steps: serde_json::from_str(steps).unwrap(),
             needs: Some(needs),
+            pii: vec![],
         }
     }
 

@@ -10,7 +10,7 @@ use trainer_data::{Batches, Column, Fault, Scan, ScanError, Table, Warning};
 use trainer_kernels::Device;
 
 use crate::evaluation::Evaluation;
-use crate::fitted_plan::Tally;
+use crate::fitted_plan::{Tally, check_keys};
 use crate::graph::NodeId;
 use crate::output::{Cells, From, Layout, narrowed, text};
 use crate::source::Sources;
@@ -37,6 +37,7 @@ impl FittedPlan {
     /// `Config` when a column that the plan adds is there already; `Data` when one that it reads is not, or is of another
     /// type.
     pub fn over(self: &Arc<Self>, source: Arc<dyn Scan>, device: &Device) -> Result<PlanScan, FeatureError> {
+        check_keys(self.programs())?;
         let schema = source.schema();
         let layout = Layout::of(self, &schema)?;
         let scan = PlanScan { plan: self.clone(), source, device: device.clone(), layout, tally: Arc::default() };
@@ -59,6 +60,7 @@ impl FittedPlan {
     /// # Errors
     /// As [`Self::over`], and `Data` when a cell cannot be taken: its row is that within the batch.
     pub fn transform(&self, batch: &RecordBatch, device: &Device) -> Result<(RecordBatch, Vec<Warning>), FeatureError> {
+        check_keys(self.programs())?;
         let layout = Layout::of(self, &batch.schema())?;
         let work = Work::new(self, &layout, &batch.schema(), device);
         let (made, tally) = work.transform(&batch.project(&work.reads).map_err(malformed)?)?;

@@ -174,6 +174,7 @@ impl<'e, 'a> Chain<'e, 'a> {
             ColumnOp::Hash(_) | ColumnOp::Arithmetic(Arithmetic::Log1p) | ColumnOp::Coerce(_) => {
                 unreachable!("the host's")
             }
+            ColumnOp::Mask(_) => unreachable!("it writes text"),
         }
     }
 }

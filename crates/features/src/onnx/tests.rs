@@ -11,7 +11,9 @@ fn plan(steps: &[&str]) -> FittedPlan {
     ]);
     let steps: Vec<Step> = steps.iter().map(|step| serde_json::from_str(step).unwrap()).collect();
     let needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
-    fit(&table.unwrap(), None, &PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs) }).unwrap().0
+    fit(&table.unwrap(), None, &PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs), pii: vec![] })
+        .unwrap()
+        .0
 }
 
 fn export(steps: &[&str]) -> Result<OnnxPlan, FeatureError> {

@@ -23,6 +23,7 @@ one_of! {
         hash::Hash,
         arithmetic::Arithmetic,
         coerce::Coerce,
+        mask::Mask,
     }
 }
 
@@ -141,4 +142,5 @@ into_column_op! {
     Hash(hash::Hash),
     Arithmetic(arithmetic::Arithmetic),
     Coerce(coerce::Coerce),
+    Mask(mask::Mask),
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::statistic::{QuantileMethod, quantiles};
 use super::{Fraction, Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::affine::Affine;
 
 /// Replaces values beyond a bound by the bound (`numpy.clip`).
@@ -58,14 +59,18 @@ impl Transform for Clip {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("clip", self.columns.as_deref(), Takes::Numbers)?;
         frame.learn_each(&chosen, |column, learned| {
             let (mut low, mut high) = (self.min, self.max);
             if self.lower_quantile.is_some() || self.upper_quantile.is_some() {
                 let shares: Vec<f64> = [self.lower_quantile, self.upper_quantile].into_iter().flatten().map(f64::from).collect();
-                let numbers = frame.numbers(&column.name)?;
-                let Some(mut bounds) = quantiles(&numbers, &shares, QuantileMethod::Linear).map(Vec::into_iter) else {
+                let Some(numbers) = frame.quantiles(&column.name) else { return Ok(()) };
+                let Some(mut bounds) = quantiles(numbers, &shares, QuantileMethod::Linear).map(Vec::into_iter) else {
                     return Ok(());
                 };
                 low = self.lower_quantile.and_then(|_| bounds.next()).or(low);

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Transform;
 use crate::FeatureError;
-use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::frame::{Frame, FrameColumn, Takes};
+use crate::learned::Learned;
 use crate::program::CellType;
-use crate::program::coerce::{Coerce as Program, Parsed, parse};
+use crate::program::coerce::Coerce as Program;
 use crate::program::fill::{Constant, Fill};
+use crate::statistic::Numerals;
 
 pub use crate::program::coerce::Unparsable;
 
@@ -79,26 +81,19 @@ impl Transform for Coerce {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let named = match &self.columns {
             Columns::These(_) => None,
             Columns::Named(names) => Some(names.as_slice()),
         };
         let chosen = frame.choose("coerce", named, Takes::Any)?;
-        let is_numeric = |column: &FrameColumn| {
-            if column.cell_type == CellType::Number {
-                return column.levels.is_none();
-            }
-            let levels = frame.levels(&column.name);
-            let (mut present, mut numbers) = (0, 0);
-            for (value, count) in levels.values.iter().zip(levels.counts()) {
-                match parse(value) {
-                    Parsed::Missing => {}
-                    Parsed::Number(_) => (present, numbers) = (present + count, numbers + count),
-                    Parsed::Code(_) | Parsed::Nothing => present += count,
-                }
-            }
-            present > 0 && numbers * 100 >= present * 95
+        let is_numeric = |column: &FrameColumn| match column.cell_type {
+            CellType::Number => column.levels.is_none(),
+            CellType::Text => frame.numerals(&column.name).is_some_and(Numerals::is_numeric),
         };
         let mut learned = Learned::default();
         for column in chosen.iter().filter(|column| named.is_some() || is_numeric(column)) {

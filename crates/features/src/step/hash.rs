@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Buckets, Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, LevelNames, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::{Learned, LevelNames};
 use crate::program;
 
 /// Replaces a level by one of a fixed number of buckets, for columns with many levels.
@@ -38,7 +39,11 @@ impl Transform for Hash {
         named(&self.columns)
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let mut learned = Learned::default();
         let buckets = u32::from(self.buckets);
         for column in frame.choose("hash", self.columns.as_deref(), Takes::Categories)? {

@@ -2,14 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::{Fault, Levels};
+use trainer_data::Fault;
 
-use super::statistic::{distinct, mean_and_variance, median, present};
+use super::ordinal::too_many_values;
+use super::statistic::median_of;
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::frame::{Frame, FrameColumn, Takes};
+use crate::learned::Learned;
 use crate::program::CellType;
 use crate::program::fill::{Constant, Fill};
+use crate::statistic::{Moments, TextLevels};
 
 /// Fills missing cells with a constant that is learned per column (scikit-learn's `SimpleImputer`).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +68,7 @@ impl Impute {
         }
     }
 
+    /// None where nothing is known yet, or no cell has a value.
     fn constant(&self, frame: &Frame<'_>, column: &FrameColumn) -> Result<Option<Constant>, FeatureError> {
         let text = column.cell_type == CellType::Text;
         Ok(match (self.strategy, &self.fill_value) {
@@ -73,29 +77,35 @@ impl Impute {
             (Strategy::Constant, Some(_)) => return Err(wrong_constant(column)),
             (Strategy::Constant, None) if text => Some(Constant::Text("missing_value".into())),
             (Strategy::Constant, None) => Some(Constant::Number(0.0)),
-            (_, _) if text => most_frequent_text(&frame.levels(&column.name)).map(Constant::Text),
-            (strategy, _) => number(strategy, present(&frame.numbers(&column.name)?)).map(Constant::Number),
+            (_, _) if text => match frame.levels(&column.name) {
+                Some(levels) => most_frequent_text(levels, column)?.map(Constant::Text),
+                None => None,
+            },
+            (strategy, _) => number(strategy, frame, column)?.map(Constant::Number),
         })
     }
 }
 
-fn number(strategy: Strategy, present: Vec<f64>) -> Option<f64> {
-    if present.is_empty() {
-        return None;
-    }
-    Some(match strategy {
-        Strategy::Mean => mean_and_variance(&present).0,
-        Strategy::Median => median(present),
-        // The first of the most frequent is the least.
-        _ => distinct(present).into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?.0,
+fn number(strategy: Strategy, frame: &Frame<'_>, column: &FrameColumn) -> Result<Option<f64>, FeatureError> {
+    let name = &column.name;
+    Ok(match strategy {
+        Strategy::Mean => frame.moments(name).and_then(Moments::mean_and_variance).map(|(mean, _)| mean),
+        Strategy::Median => frame.quantiles(name).and_then(median_of),
+        _ => match frame.values(name).map(|values| values.distinct().ok_or_else(|| too_many_values("impute", column))) {
+            Some(values) => most_frequent(values?.into_iter()),
+            None => None,
+        },
     })
 }
 
-fn most_frequent_text(levels: &Levels) -> Option<String> {
-    let counts = levels.counts();
-    let most = *counts.iter().max()?;
-    let first = counts.iter().position(|&count| count == most)?;
-    Some(levels.values[first].clone())
+/// The first of the most frequent, which is the least.
+fn most_frequent<T>(values: impl Iterator<Item = (T, u64)>) -> Option<T> {
+    values.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(value, _)| value)
+}
+
+fn most_frequent_text(levels: &TextLevels, column: &FrameColumn) -> Result<Option<String>, FeatureError> {
+    let levels = levels.levels().ok_or_else(|| too_many_values("impute", column))?;
+    Ok(most_frequent(levels.iter().map(|(value, &count)| (value, count))).cloned())
 }
 
 fn wrong_constant(column: &FrameColumn) -> FeatureError {
@@ -119,10 +129,22 @@ impl Transform for Impute {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn leaves(&self, cell_type: CellType) -> CellType {
+        cell_type
+    }
+
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("impute", self.columns.as_deref(), self.takes())?;
         frame.learn_each(&chosen, |column, learned| {
-            let Some(value) = self.constant(frame, column)? else {
+            let value = self.constant(frame, column)?;
+            if frame.must_wait() {
+                return Ok(());
+            }
+            let Some(value) = value else {
                 let fault = Fault::new("nothing_to_learn", "step `impute`: expected a cell with a value, found none");
                 return Err(FeatureError::data(fault.column(&column.name)));
             };

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::arithmetic::Arithmetic;
 
 /// `ln(1 + x)` (`numpy.log1p`), for columns with a long tail.
@@ -28,7 +29,11 @@ impl Transform for Log1p {
         named(&self.columns)
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let mut learned = Learned::default();
         for column in frame.choose("log1p", self.columns.as_deref(), Takes::Numbers)? {
             learned.put(&column.name, self.suffix.as_deref(), Arithmetic::Log1p);

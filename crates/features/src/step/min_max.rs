@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::statistic::present;
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::affine::Affine;
 
 /// Moves the least value of a column to the lower end of a range and the greatest to its upper end (scikit-learn's
@@ -36,9 +36,7 @@ impl Default for MinMax {
 }
 
 impl MinMax {
-    fn program(&self, present: &[f64]) -> Affine {
-        let least = present.iter().copied().fold(f64::INFINITY, f64::min);
-        let greatest = present.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    fn program(&self, (least, greatest): (f64, f64)) -> Affine {
         let [low, high] = self.feature_range;
         let span = greatest - least;
         // As scikit-learn: a span of a few roundings is none.
@@ -59,12 +57,15 @@ impl Transform for MinMax {
         if holds { Ok(()) } else { Err(format!("expected a `feature_range` in ascending order, found [{low}, {high}]")) }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("min_max", self.columns.as_deref(), Takes::Numbers)?;
         frame.learn_each(&chosen, |column, learned| {
-            let present = present(&frame.numbers(&column.name)?);
-            if !present.is_empty() {
-                learned.put(&column.name, self.suffix.as_deref(), self.program(&present));
+            if let Some(extremes) = frame.moments(&column.name).and_then(|moments| moments.extremes) {
+                learned.put(&column.name, self.suffix.as_deref(), self.program(extremes));
             }
             Ok(())
         })

@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::FeatureError;
-use crate::frame::{Frame, Learned};
+use crate::Learned;
+use crate::frame::Frame;
+use crate::program::CellType;
 
 mod bound;
 pub(crate) mod statistic;
@@ -35,6 +37,7 @@ one_of! {
         row_sum::RowSum,
         ratio::Ratio,
         coerce::Coerce,
+        mask::Mask,
     }
 }
 
@@ -51,11 +54,27 @@ pub trait Transform {
         Ok(())
     }
 
-    /// Learns from the training rows, as the steps before it left them. `y` is the class of each row.
+    /// Whether its columns come beside those that it takes, and these stay as they are.
+    fn is_beside(&self) -> bool {
+        false
+    }
+
+    /// Whether it makes columns of other names of those that it takes.
+    fn spreads(&self) -> bool {
+        false
+    }
+
+    /// What the cells of a column are after it, where it changes a column.
+    fn leaves(&self, _cell_type: CellType) -> CellType {
+        CellType::Number
+    }
+
+    /// Learns from what is known of the columns, as the steps before it left them. What it asks for and is not known yet,
+    /// it is asked again for later; what it learns without is thrown away.
     ///
     /// # Errors
     /// When its columns are not there, are of another type, or hold nothing to learn from.
-    fn fit(&self, frame: &Frame<'_>, y: Option<&[u32]>) -> Result<Learned, FeatureError>;
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError>;
 }
 
 impl Step {

@@ -9,7 +9,8 @@ use trainer_data::Fault;
 use super::ordinal::levels;
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::frame::{Frame, FrameColumn, Takes};
+use crate::learned::Learned;
 use crate::program;
 use crate::program::lookup::Keys;
 
@@ -43,7 +44,7 @@ const MANY: usize = 1000;
 
 impl OneHot {
     /// Which levels are rare, in the order of `counts`.
-    fn rare(&self, counts: &[u64], rows: usize) -> Vec<bool> {
+    fn rare(&self, counts: &[u64], rows: u64) -> Vec<bool> {
         let least = match self.min_frequency {
             Some(fraction) if fraction < 1.0 => fraction * rows as f64,
             Some(count) => count,
@@ -62,8 +63,10 @@ impl OneHot {
         rare
     }
 
-    fn program(&self, frame: &Frame<'_>, column: &FrameColumn) -> Result<(program::one_hot::OneHot, Vec<String>), FeatureError> {
-        let (keys, mut counts, missing) = levels(frame, column)?;
+    /// Nothing when the levels are not known yet.
+    fn program(&self, frame: &Frame<'_>, column: &FrameColumn) -> Result<Option<(program::one_hot::OneHot, Vec<String>)>, FeatureError> {
+        let Some((keys, mut counts, missing)) = levels("one_hot", frame, column)? else { return Ok(None) };
+        let rows = counts.iter().sum::<u64>() + missing;
         if self.max_levels.is_none() && counts.len() > MANY {
             return Err(many_levels(column, counts.len()));
         }
@@ -71,7 +74,7 @@ impl OneHot {
         if missing > 0 {
             counts.push(missing);
         }
-        let rare = self.rare(&counts, frame.rows());
+        let rare = self.rare(&counts, rows);
         let any_rare = rare.contains(&true);
         let mut names: Vec<String> = Vec::new();
         let name = format!("{}{}", column.name, self.suffix.as_deref().unwrap_or_default());
@@ -86,7 +89,7 @@ impl OneHot {
         columns.iter_mut().filter(|column| **column == u32::MAX).for_each(|column| *column = shared.expect("a rare column"));
         let own_missing = if missing > 0 { columns.pop() } else { shared };
         let width = names.len() as u32;
-        Ok((program::one_hot::OneHot { keys, columns, width, missing: own_missing, unknown: shared }, names))
+        Ok(Some((program::one_hot::OneHot { keys, columns, width, missing: own_missing, unknown: shared }, names)))
     }
 }
 
@@ -112,10 +115,18 @@ impl Transform for OneHot {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn spreads(&self) -> bool {
+        true
+    }
+
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("one_hot", self.columns.as_deref(), Takes::Categories)?;
         frame.learn_each(&chosen, |column, learned| {
-            let (op, outputs) = self.program(frame, column)?;
+            let Some((op, outputs)) = self.program(frame, column)? else { return Ok(()) };
             let inputs = vec![column.name.clone()];
             match self.suffix {
                 Some(_) => learned.add_beside(op, inputs, outputs),

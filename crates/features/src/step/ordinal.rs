@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::Fault;
 
-use super::statistic::{distinct, present};
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, FrameColumn, Learned, Takes};
+use crate::frame::{Frame, FrameColumn, Takes};
+use crate::learned::Learned;
 use crate::program::CellType;
 use crate::program::lookup::{Keys, Lookup};
+use crate::statistic::MOST_LEVELS;
 
 /// Replaces a level by its number in order (scikit-learn's `OrdinalEncoder`): 0, 1, 2, ...
 ///
@@ -37,19 +38,29 @@ pub struct Ordinal {
     pub encoded_missing_value: Option<f64>,
 }
 
-/// The distinct values of a column in order, each with how many rows have it, and how many rows have none.
-pub(super) fn levels(frame: &Frame<'_>, column: &FrameColumn) -> Result<(Keys, Vec<u64>, u64), FeatureError> {
+/// The distinct values of a column in order, each with how many rows have it, and how many rows have none; nothing when that
+/// is not known yet.
+pub(super) fn levels(
+    step: &str,
+    frame: &Frame<'_>,
+    column: &FrameColumn,
+) -> Result<Option<(Keys, Vec<u64>, u64)>, FeatureError> {
+    let too_many = || too_many_values(step, column);
     if column.cell_type == CellType::Text {
-        let levels = frame.levels(&column.name);
-        let counts = levels.counts();
-        let missing = levels.codes.len() as u64 - counts.iter().sum::<u64>();
-        return Ok((Keys::Text(levels.values), counts, missing));
+        let Some(found) = frame.levels(&column.name) else { return Ok(None) };
+        let (values, counts) = found.levels().ok_or_else(too_many)?.iter().map(|(value, &count)| (value.clone(), count)).unzip();
+        return Ok(Some((Keys::Text(values), counts, found.missing)));
     }
-    let numbers = frame.numbers(&column.name)?;
-    let present = present(&numbers);
-    let missing = (numbers.len() - present.len()) as u64;
-    let (values, counts) = distinct(present).into_iter().unzip();
-    Ok((Keys::Numbers(values), counts, missing))
+    let Some(found) = frame.values(&column.name) else { return Ok(None) };
+    let (values, counts) = found.distinct().ok_or_else(too_many)?.into_iter().unzip();
+    Ok(Some((Keys::Numbers(values), counts, found.missing)))
+}
+
+/// An error for a column with more distinct values than are kept apart.
+pub(crate) fn too_many_values(step: &str, column: &FrameColumn) -> FeatureError {
+    let message = format!("step `{step}`: expected at most {MOST_LEVELS} distinct values, found more");
+    let fault = Fault::new("too_many_levels", message).column(&column.name);
+    FeatureError::data(fault.hint("bring them to fewer with the step `hash`"))
 }
 
 impl Ordinal {
@@ -84,13 +95,17 @@ impl Transform for Ordinal {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("ordinal", self.columns.as_deref(), Takes::Categories)?;
         frame.learn_each(&chosen, |column, learned| {
             let (keys, values) = match &self.categories {
                 Some(categories) => self.listed(categories, column)?,
                 None => {
-                    let (keys, _, _) = levels(frame, column)?;
+                    let Some((keys, _, _)) = levels("ordinal", frame, column)? else { return Ok(()) };
                     let values = (0..keys.len()).map(|code| code as f64).collect();
                     (keys, values)
                 }

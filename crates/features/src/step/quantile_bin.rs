@@ -7,8 +7,10 @@ use trainer_data::Warning;
 use super::statistic::{QuantileMethod, quantiles};
 use super::{AtLeastTwo, Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::cut::Cut;
+use crate::statistic::Sketch;
 
 /// Replaces a number by the number of its bin, where bins hold about equally many training rows (scikit-learn's
 /// `KBinsDiscretizer` with `strategy="quantile"` and `encode="ordinal"`).
@@ -42,7 +44,7 @@ const NARROW: f64 = 1e-8;
 
 impl QuantileBin {
     /// The inner edges; nothing where no cell has a value.
-    fn edges(&self, numbers: &[f64]) -> Option<Vec<f64>> {
+    fn edges(&self, numbers: &Sketch) -> Option<Vec<f64>> {
         let bins = u32::from(self.n_bins);
         let step = 100.0 / f64::from(bins);
         // Through percent, so that the roundings are numpy's.
@@ -62,10 +64,14 @@ impl Transform for QuantileBin {
         named(&self.columns)
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("quantile_bin", self.columns.as_deref(), Takes::Numbers)?;
         frame.learn_each(&chosen, |column, learned| {
-            let Some(edges) = self.edges(&frame.numbers(&column.name)?) else { return Ok(()) };
+            let Some(edges) = frame.quantiles(&column.name).and_then(|numbers| self.edges(numbers)) else { return Ok(()) };
             let (asked, made) = (u32::from(self.n_bins), edges.len() + 1);
             if made < asked as usize {
                 learned.warnings.push(Warning {

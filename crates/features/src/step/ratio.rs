@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Positive, Transform};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::arithmetic::Arithmetic;
 
 /// Adds a column: `numerator / max(denominator, floor)`, row by row. Missing where one of them is.
@@ -41,7 +42,11 @@ impl Transform for Ratio {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        true
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let inputs = vec![self.numerator.clone(), self.denominator.clone()];
         frame.choose("ratio", Some(&inputs), Takes::Numbers)?;
         let output = self.into.clone().unwrap_or_else(|| inputs.join("_per_"));

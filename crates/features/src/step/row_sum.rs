@@ -6,7 +6,8 @@ use trainer_data::Fault;
 
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::arithmetic::Arithmetic;
 
 /// Adds a column: the sum of others, row by row. Missing where one of them is.
@@ -40,12 +41,19 @@ impl Transform for RowSum {
         }
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        true
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("row_sum", self.columns.as_deref(), Takes::Numbers)?;
-        if chosen.is_empty() {
+        if chosen.is_empty() && !frame.must_wait() {
             return Err(FeatureError::config(Fault::new("no_columns", "step `row_sum`: expected a column of numbers, found none")));
         }
         let mut learned = Learned::default();
+        if frame.must_wait() {
+            return Ok(learned);
+        }
         let inputs = chosen.into_iter().map(|column| column.name).collect();
         learned.add(Arithmetic::RowSum, inputs, vec![self.into.clone()]);
         Ok(learned)

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::statistic::{mean_and_variance, present};
 use super::{Transform, named};
 use crate::FeatureError;
-use crate::frame::{Frame, Learned, Takes};
+use crate::frame::{Frame, Takes};
+use crate::learned::Learned;
 use crate::program::affine::Affine;
 
 /// Takes off the mean and divides by the standard deviation (scikit-learn's `StandardScaler`: divided by n, not n - 1).
@@ -35,9 +35,8 @@ impl Default for Standardize {
 }
 
 impl Standardize {
-    fn program(&self, present: &[f64]) -> Affine {
-        let (mean, variance) = mean_and_variance(present);
-        let count = present.len() as f64;
+    fn program(&self, count: u64, (mean, variance): (f64, f64)) -> Affine {
+        let count = count as f64;
         // Below this the variance is what rounding leaves of a constant column.
         let noise = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
         let scaled = self.with_std && variance > noise;
@@ -51,12 +50,16 @@ impl Transform for Standardize {
         named(&self.columns)
     }
 
-    fn fit(&self, frame: &Frame<'_>, _y: Option<&[u32]>) -> Result<Learned, FeatureError> {
+    fn is_beside(&self) -> bool {
+        self.suffix.is_some()
+    }
+
+    fn fit(&self, frame: &Frame<'_>) -> Result<Learned, FeatureError> {
         let chosen = frame.choose("standardize", self.columns.as_deref(), Takes::Numbers)?;
         frame.learn_each(&chosen, |column, learned| {
-            let present = present(&frame.numbers(&column.name)?);
-            if !present.is_empty() {
-                learned.put(&column.name, self.suffix.as_deref(), self.program(&present));
+            let Some(moments) = frame.moments(&column.name) else { return Ok(()) };
+            if let Some(found) = moments.mean_and_variance() {
+                learned.put(&column.name, self.suffix.as_deref(), self.program(moments.count, found));
             }
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! Statistics of one column, over the cells that are not missing. Sums run in a fixed order, so the same column gives the
 //! same constants with any number of threads.
 
-use trainer_kernels::{Device, order_statistics};
+use crate::statistic::Sketch;
 
 /// Rows that are summed one after the other before partial sums are added pairwise.
 const RUN: usize = 128;
@@ -49,17 +49,26 @@ pub enum QuantileMethod {
     Linear,
 }
 
-/// Quantiles (0 to 1) of the cells that are not missing (Hyndman and Fan 1996, types 2 and 7); nothing where all are.
-pub(crate) fn quantiles(numbers: &[f64], shares: &[f64], method: QuantileMethod) -> Option<Vec<f64>> {
-    let mut places = Vec::new();
-    let ranks = |count: u64| {
-        let asked = shares.iter().filter(|_| count > 0);
-        places = asked.map(|&share| place(share, count, method)).collect();
-        places.iter().flat_map(|place| [place.low, place.high]).collect()
-    };
-    let cells = order_statistics(&Device::Cpu, numbers, ranks).expect("the host's cores are there");
-    let quantile = |(pair, place): (&[f64], &Place)| between(pair[0], pair[1], place.weight);
-    (!cells.is_empty()).then(|| cells.chunks(2).zip(&places).map(quantile).collect())
+/// Quantiles (0 to 1) of numbers (Hyndman and Fan 1996, types 2 and 7), asked for in ascending order; nothing where there are
+/// none.
+pub(crate) fn quantiles(numbers: &Sketch, shares: &[f64], method: QuantileMethod) -> Option<Vec<f64>> {
+    if numbers.count() == 0 {
+        return None;
+    }
+    let places: Vec<Place> = shares.iter().map(|&share| place(share, numbers.count(), method)).collect();
+    let mut wanted: Vec<u64> = places.iter().flat_map(|place| [place.low, place.high]).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let cells = numbers.at(&wanted);
+    let cell = |rank: u64| cells[wanted.binary_search(&rank).expect("it was asked for")];
+    Some(places.iter().map(|place| between(cell(place.low), cell(place.high), place.weight)).collect())
+}
+
+/// The middle number, or the mean of the middle two.
+pub(crate) fn median_of(numbers: &Sketch) -> Option<f64> {
+    let count = numbers.count().checked_sub(1)?;
+    let middle = numbers.at(&[count / 2, count.div_ceil(2)]);
+    Some((middle[0] + middle[1]) / 2.0)
 }
 
 /// A quantile of cells in ascending order.
@@ -110,18 +119,6 @@ pub(crate) fn sorted(mut present: Vec<f64>) -> Vec<f64> {
     present
 }
 
-/// The distinct cells in ascending order, each with how often it is there.
-pub(crate) fn distinct(present: Vec<f64>) -> Vec<(f64, u64)> {
-    let mut counts: Vec<(f64, u64)> = Vec::new();
-    for x in sorted(present) {
-        match counts.last_mut() {
-            Some((last, count)) if *last == x => *count += 1,
-            _ => counts.push((x, 1)),
-        }
-    }
-    counts
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -136,10 +133,16 @@ mod tests {
         assert_eq!((mean, variance), (1e9 + 0.5, 0.25));
     }
 
+    fn sketch(cells: &[f64]) -> Sketch {
+        let mut sketch = Sketch::new(1 << 10);
+        sketch.add(cells);
+        sketch.settled()
+    }
+
     /// Values of `numpy.quantile` 2.4 on the same cells.
     #[test]
     fn quantiles_are_numpys() {
-        let cells = [4.0, f64::NAN, 1.0, 8.0, 2.0];
+        let cells = sketch(&[4.0, f64::NAN, 1.0, 8.0, 2.0]);
         let both = |q| {
             [QuantileMethod::Linear, QuantileMethod::AveragedInvertedCdf]
                 .map(|method| quantiles(&cells, &[q], method).unwrap()[0])
@@ -153,13 +156,13 @@ mod tests {
 
     #[test]
     fn nothing_has_no_quantile() {
-        assert_eq!(quantiles(&[f64::NAN], &[0.5], QuantileMethod::Linear), None);
-        assert_eq!(quantiles(&[-0.0], &[0.0, 1.0], QuantileMethod::Linear), Some(vec![0.0, 0.0]));
+        assert_eq!(quantiles(&sketch(&[f64::NAN]), &[0.5], QuantileMethod::Linear), None);
+        assert_eq!(quantiles(&sketch(&[-0.0]), &[0.0, 1.0], QuantileMethod::Linear), Some(vec![0.0, 0.0]));
+        assert_eq!((median_of(&sketch(&[])), median_of(&sketch(&[3.0, 1.0, 9.0]))), (None, Some(3.0)));
     }
 
     #[test]
-    fn zeros_of_either_sign_are_one_value() {
-        assert_eq!(distinct(vec![0.0, -0.0, 1.0]), [(0.0, 2), (1.0, 1)]);
+    fn the_median_of_few_cells() {
         assert_eq!(median(vec![3.0, 1.0]), 2.0);
         assert_eq!(median(vec![9.0, -1.0, 4.0]), 4.0);
         assert_eq!(median(vec![-0.0]), 0.0);
@@ -171,6 +174,7 @@ mod tests {
             let sorted = sorted(cells.clone());
             let half = sorted.len() / 2;
             let expected = if sorted.len() % 2 == 1 { sorted[half] } else { (sorted[half - 1] + sorted[half]) / 2.0 };
+            prop_assert_eq!(median_of(&sketch(&cells)), Some(expected));
             prop_assert_eq!(median(cells), expected);
         }
 
@@ -179,7 +183,7 @@ mod tests {
             let sorted = sorted(cells.clone());
             for method in [QuantileMethod::Linear, QuantileMethod::AveragedInvertedCdf] {
                 let expected = shares.iter().map(|&share| quantile(&sorted, share, method)).collect();
-                prop_assert_eq!(quantiles(&cells, &shares, method), Some(expected));
+                prop_assert_eq!(quantiles(&sketch(&cells), &shares, method), Some(expected));
             }
         }
 
@@ -193,7 +197,7 @@ mod tests {
         #[test]
         fn an_inverted_quantile_has_its_share_below(cells in vec(-50i32..50, 1..100), q in 0.0..=1.0f64) {
             let sorted = sorted(cells.into_iter().map(f64::from).collect());
-            let value = quantiles(&sorted, &[q], QuantileMethod::AveragedInvertedCdf).unwrap()[0];
+            let value = quantiles(&sketch(&sorted), &[q], QuantileMethod::AveragedInvertedCdf).unwrap()[0];
             let count = sorted.len() as f64;
             let at_or_below = sorted.iter().filter(|&&x| x <= value).count() as f64;
             let below = sorted.iter().filter(|&&x| x < value).count() as f64;

@@ -222,5 +222,6 @@ pub fn plan_spec(config: &Config) -> PlanSpec {
         exclude: never.chain(["event_timestamp".to_owned()]).collect(),
         steps: config.features.steps.clone(),
         needs: Some(config.model.as_dyn().needs()),
+        pii: Vec::new(),
     }
 }

@@ -44,7 +44,7 @@ pub fn plan(data: &Dataset) -> anyhow::Result<(FittedPlan, Table)> {
     let table = |rows: usize| Table::from_columns((0..data.matrix.features.len()).map(|j| column(j, rows)).collect());
     let needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
     let steps = vec![Step::Impute(Default::default()), Step::Standardize(Default::default())];
-    let spec = PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs) };
+    let spec = PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs), pii: vec![] };
     let rows = data.matrix.rows();
     let (plan, _) = fit(&table(rows.min(LEARNED_ROWS))?, None, &spec)?;
     Ok((plan, table(rows)?))
