@@ -46,8 +46,8 @@ fn rows(seed: u64, count: usize) -> Table {
 
 const STEPS: &str = r#"[
     {"coerce": {"columns": ["said", "amount"], "unparsable": "zero"}},
-    {"row_sum": {"columns": ["length", "said", "amount"], "output": "total"}},
-    {"quantile_bin": {"columns": ["amount"], "bins": 8, "suffix": "_bin"}},
+    {"row_sum": {"columns": ["length", "said", "amount"], "into": "total"}},
+    {"quantile_bin": {"columns": ["amount"], "n_bins": 8, "suffix": "_bin"}},
     {"standardize": {"columns": ["amount"], "suffix": "_z"}},
     {"hash": {"columns": ["user"], "buckets": 262144}},
     {"one_hot": {"columns": ["device"]}}
@@ -181,12 +181,7 @@ fn spark_makes_what_one_machine_makes() {
 
 /// Runs a script of `tests/peers` in the Python that has the wheel and Spark.
 fn on_spark(script: &str, folder: &Path) {
-    let python = python_spark();
-    Program::new(&python)
-        .env("PYSPARK_PYTHON", &python)
-        .env("SPARK_LOCAL_IP", "127.0.0.1")
-        .args([repository().join("tests/peers").join(script), folder.into()])
-        .expect(0);
+    Program::new(python_spark()).args([repository().join("tests/peers").join(script), folder.into()]).expect(0);
 }
 
 #[test]

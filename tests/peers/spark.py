@@ -25,6 +25,7 @@ ROWS = 500
 
 
 def session() -> SparkSession:
+    os.environ.update({"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"})
     builder = SparkSession.builder.master("local-cluster[2,1,1200]").appName("trainer-features")
     options = {
         "spark.driver.bindAddress": "127.0.0.1",
