@@ -8,6 +8,8 @@ mod parquet;
 mod partition;
 mod upload;
 
+use std::io::Write;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use schemars::JsonSchema;
@@ -148,6 +150,17 @@ pub fn sink_in(
         return Ok(Box::new(Partitions::new(target, &within, schema, options)?));
     }
     Ok(Box::new(OneFile(file_writer(target.create(&within)?, format(path, options)?, schema, options)?)))
+}
+
+/// Writes a small file, local or on S3, whole or not at all.
+///
+/// # Errors
+/// `Options`, `Unwritable`.
+pub fn write_bytes(path: &str, bytes: &[u8]) -> Result<(), DataError> {
+    let (target, within) = Target::of(path, source::environment().into_iter().collect())?;
+    let mut output = target.create(&within)?;
+    output.write_all(bytes).map_err(|error| output::failed(path, error))?;
+    output.finish()
 }
 
 fn file_writer(

@@ -42,9 +42,6 @@ pub struct FeatureConfig {
     /// Where the column steps run: auto, cpu, wgpu:N or cuda:N. A named device that is missing is an error.
     #[serde(default = "super::shape::auto")]
     pub device: String,
-    /// Seed of everything that is drawn.
-    #[serde(default)]
-    pub seed: u64,
 }
 
 /// A value that is put into a text.

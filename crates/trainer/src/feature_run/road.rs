@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trainer_data::{FileScan, Malformed, Scan, ScanError, ScanReport, TypeChanged, Warning, WrittenFile};
+use trainer_data::{FileFormat, FileScan, Malformed, Scan, ScanError, ScanReport, TypeChanged, Warning, WrittenFile};
 use trainer_engine::Engine;
 use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
 use trainer_kernels::Device;
@@ -117,6 +117,11 @@ impl<'a> Road<'a> {
         step.replaced = replaced;
         summary.steps.push(step);
         summary.warnings.extend(warnings);
+        for (number, state) in (1..).zip(&build.states) {
+            let path = self.places.state(number);
+            store::text(&path, &format!("{}\n", state.to_json())).map_err(of("store"))?;
+            summary.states.push(path);
+        }
         let rows = files.iter().map(|file| file.rows).sum();
         let storing = storing.elapsed().saturating_sub(build_meter.spent());
         let mut step = StepSummary::new("store", build_meter.rows(), rows, storing);
@@ -166,9 +171,17 @@ impl<'a> Road<'a> {
             device: &self.device,
             inputs: &self.inputs,
             pii: &self.config.pii,
-            seed: self.config.seed,
+            numbers_are_read: self.numbers_are_read(),
         };
         Build::of(&self.config.build, source, &workshop).map_err(of("build"))
+    }
+
+    /// Parquet says what its cells are; of text files that is found out while they are read.
+    fn numbers_are_read(&self) -> bool {
+        let is_parquet = |path: &str| path.ends_with(".parquet") || path.ends_with(".pq");
+        let files = self.files.report().files;
+        let by_format = self.config.extract.format.map(|format| format != FileFormat::Parquet);
+        by_format.unwrap_or_else(|| !files.iter().any(|file| is_parquet(&file.path)))
     }
 
     fn options(&self) -> ResultOptions {

@@ -1,9 +1,6 @@
 //! The end of the road: the rows, what was learned from them, and what was done.
 
-use std::io::Write;
-use std::path::Path;
-
-use trainer_data::{FileScan, Scan, ScanError, SinkOptions, WrittenFile, sink};
+use trainer_data::{FileScan, Scan, ScanError, SinkOptions, WrittenFile, sink, write_bytes};
 
 use super::Shard;
 use super::summary::Summary;
@@ -18,8 +15,8 @@ const MIB: u64 = 1 << 20;
 pub struct Places {
     /// The rows.
     pub rows: String,
-    /// What was learned.
-    pub state: String,
+    /// What was learned first.
+    state: String,
     /// What was done.
     pub summary: String,
     /// What the expectations found.
@@ -48,6 +45,18 @@ impl Places {
     }
 }
 
+impl Places {
+    /// Where the state goes that is learned as this one, from 1: steps of columns on both sides of a step of rows learn
+    /// apart.
+    pub fn state(&self, number: usize) -> String {
+        match (number, self.state.rsplit_once('.')) {
+            (1, _) => self.state.clone(),
+            (_, Some((stem, extension))) => format!("{stem}-{number}.{extension}"),
+            (_, None) => format!("{}-{number}", self.state),
+        }
+    }
+}
+
 /// A path without the extension of its file.
 fn stem(path: &str) -> &str {
     let path = path.trim_end_matches('/');
@@ -70,6 +79,7 @@ pub fn rows(
     let options = SinkOptions {
         format: store.format,
         compression: store.compression,
+        partition_by: store.partition_by.clone(),
         ..SinkOptions::default()
     };
     let mut sink = sink(path, &schema, &options)?;
@@ -88,15 +98,7 @@ pub fn rows(
 
 /// Writes a small file, whole or not at all.
 pub fn text(path: &str, text: &str) -> Result<(), ScanError> {
-    let path = Path::new(path);
-    if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder)?;
-    }
-    let aside = path.with_extension("part");
-    let mut file = fs_err::File::create(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    Ok(fs_err::rename(&aside, path)?)
+    Ok(write_bytes(path, text.as_bytes())?)
 }
 
 /// Writes what was done.

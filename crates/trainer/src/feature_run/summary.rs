@@ -25,9 +25,9 @@ pub struct Summary {
     /// Rows of the further inputs, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, u64>,
-    /// The file of what was learned from the rows; none where nothing was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    /// The files of what was learned from the rows; none where nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<String>,
     /// What was odd.
     pub warnings: Vec<Warning>,
     /// Seconds in all.
