@@ -30,6 +30,7 @@ mod sort;
 mod spill;
 pub mod step;
 mod tally;
+mod whole;
 
 pub use engine::{Applied, Engine};
 pub use error::EngineError;

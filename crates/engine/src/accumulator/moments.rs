@@ -5,7 +5,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 
 use super::{Accumulator, Input, Rows};
 use crate::EngineError;
-use crate::exact::{ExactSquares, ExactSum, Whole, parts};
+use crate::exact::{ExactSquares, ExactSum, parts};
+use crate::whole::Whole;
 
 /// Variance or standard deviation, with one degree of freedom less than there are rows.
 ///
