@@ -38,6 +38,11 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
     .unwrap()
 }
 
+/// Two classes, or three.
+pub(crate) fn classes(rows: usize) -> Vec<u32> {
+    (0..rows).map(|row| (row * row % 7 % if rows % 2 == 0 { 2 } else { 3 }) as u32).collect()
+}
+
 pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
     PlanSpec { select: None, exclude: vec!["target".into()], steps, needs: Some(FOREST), pii: vec![] }
 }
@@ -74,6 +79,8 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
         r#"{"mask": {"columns": ["member"], "key": "k3y"}}"#,
         r#"{"mask": {"columns": ["city", "count"], "method": "redact"}}"#,
         r#"{"mask": {"columns": ["city", "share"], "method": "drop"}}"#,
+        r#"{"target_mean": {}}"#,
+        r#"{"target_mean": {"columns": ["city", "count"], "smooth": 3.5, "cv": 3, "random_state": 7}}"#,
         r#"{"cross": {"columns": ["city", "member"], "into": "both"}}"#,
         r#"{"cross": {"columns": ["city", "count"], "buckets": 50}}"#,
         r#"{"date_parts": {"columns": ["seen"]}}"#,
@@ -157,7 +164,8 @@ fn bits(plan: &FittedPlan, table: &Table) -> Vec<u32> {
 fn each_plan(check: impl Fn(&str, &FittedPlan)) {
     for steps in steps() {
         let name = format!("{steps:?}");
-        let (plan, _) = fit(&table(3000, 1), None, &spec(steps)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (plan, _) =
+            fit(&table(3000, 1), Some(&classes(3000)), &spec(steps)).unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&name, &plan);
     }
 }
@@ -202,7 +210,7 @@ fn the_number_of_threads_changes_no_bit() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     for steps in steps() {
         let run = || {
-            fit(&table(5000, 1), None, &spec(steps.clone()))
+            fit(&table(5000, 1), Some(&classes(5000)), &spec(steps.clone()))
                 .map(|(plan, _)| (plan.to_json(), bits(&plan, &table(5000, 3))))
         };
         assert_eq!(pool(1).install(run), pool(3).install(run), "{steps:?}");

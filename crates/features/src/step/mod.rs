@@ -41,6 +41,7 @@ one_of! {
         cross::Cross,
         date_parts::DateParts,
         recency::Recency,
+        target_mean::TargetMean,
     }
 }
 
