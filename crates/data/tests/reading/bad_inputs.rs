@@ -54,7 +54,7 @@ fn outcome(result: &Result<Input, DataError>, folder: &str) -> String {
 }
 
 /// Compares with a committed file, or writes it when `TRAINER_UPDATE_SNAPSHOTS` is set.
-fn compare(name: &str, found: &str) {
+pub(crate) fn compare(name: &str, found: &str) {
     let path = repository().join("crates/data/tests/reading").join(name);
     if std::env::var_os("TRAINER_UPDATE_SNAPSHOTS").is_some() {
         fs::write(&path, found).unwrap();
@@ -100,7 +100,7 @@ fn every_odd_file_has_its_known_outcome() {
 }
 
 /// The dialect that the manifest declares for a file.
-fn declared(expect: &Value) -> CsvOptions {
+pub(crate) fn declared(expect: &Value) -> CsvOptions {
     let mark = |key: &str| expect[key].as_str().map(|text| text.chars().next().unwrap());
     let encoding = match expect["encoding"].as_str() {
         None => Encoding::Utf8,
