@@ -40,7 +40,7 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
 
 /// Two classes, or three.
 pub(crate) fn classes(rows: usize) -> Vec<u32> {
-    (0..rows).map(|row| (row * row % 7 % if rows % 2 == 0 { 2 } else { 3 }) as u32).collect()
+    (0..rows).map(|row| (row * row % 7 % if rows.is_multiple_of(2) { 2 } else { 3 }) as u32).collect()
 }
 
 pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
