@@ -117,7 +117,7 @@ impl PointInTime {
         if let (HERE, row) = source {
             // A copy: the batch itself is not kept.
             let row = UInt32Array::from(vec![row as u32]);
-            let cell = |&at: &usize| take(batch.column(at), &row, None).expect("a row of the batch");
+            let cell = |&at: &usize| alone(take(batch.column(at), &row, None).expect("a row of the batch"));
             self.held = self.layout.features.iter().map(cell).collect();
         }
         Ok(out)
@@ -197,5 +197,13 @@ impl PointInTime {
         let columns = self.kept.iter().map(column).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(labels.len()));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).expect("columns of the schema")
+    }
+}
+
+/// Cells without the batch that they came with: a view of text would hold on to all of it.
+fn alone(cells: ArrayRef) -> ArrayRef {
+    match cells.data_type() {
+        DataType::Utf8View => Arc::new(cells.as_string_view().gc()),
+        _ => cells,
     }
 }
