@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use trainer_data::{ReadOptions, Table, read_local};
-use trainer_features::expectation::{AnyExpectation, ResultFormat, Suite, ValidationResult, validate};
+use trainer_features::expectation::{AnyExpectation, ResultFormat, ResultOptions, Suite, ValidationResult, validate};
 use trainer_testkit::{Program, python, repository, scratch, shared};
 
 const FORMATS: [(&str, ResultFormat); 4] = [
@@ -111,6 +111,25 @@ fn results_are_those_of_great_expectations() {
         assert!(found.is_empty(), "{name}: {} differ\n{}", found.len(), found.join("\n"));
         assert!(equal(&ours["statistics"], &theirs[name]["statistics"], ""), "{name}: {}", ours["statistics"]);
         assert_eq!(ours["success"], theirs[name]["success"]);
+    }
+}
+
+/// What else can be said about a result, beside answers of Great Expectations that are kept: of how much is listed, and
+/// which columns tell rows apart.
+#[test]
+fn options_of_results_are_those_of_great_expectations() {
+    let peers = repository().join("tests/peers");
+    let kept = std::fs::read_to_string(peers.join("expectation_options.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let (table, suite) =
+        (table(&peers.join("expectations.csv")), Suite::from_gx_json(&kept["suite"].to_string()).unwrap());
+    for answer in kept["answers"].as_array().unwrap() {
+        let options = ResultOptions::from_json(&answer["result_format"]).unwrap();
+        let ours = json(&validate(&table, &suite, options));
+        for (ours, theirs) in ours["results"].as_array().unwrap().iter().zip(answer["results"].as_array().unwrap()) {
+            let (ours, format) = (&ours["result"], &answer["result_format"]);
+            assert!(equal(ours, theirs, ""), "{format}\nours   {ours}\ntheirs {theirs}");
+        }
     }
 }
 
