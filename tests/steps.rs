@@ -41,13 +41,7 @@ fn steps_are_those_of_scikit_learn() {
     let mut compared = Vec::new();
     for case in cases {
         compared.extend(case.steps.iter().map(Step::name));
-        let spec = PlanSpec {
-            select: Some(case.columns),
-            exclude: vec![],
-            steps: case.steps,
-            needs: Some(needs),
-            pii: vec![],
-        };
+        let spec = PlanSpec { select: Some(case.columns), exclude: vec![], steps: case.steps, needs: Some(needs), pii: vec![] };
         let (plan, _) = fit(&training, None, &spec).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let matrix = plan.apply(&table, &Device::Cpu).unwrap().matrix;
         assert_eq!(matrix.features.len(), case.expected.len(), "{}: {:?}", case.name, matrix.features);
