@@ -82,7 +82,8 @@ fn table(file: &str) -> Result<Table> {
 fn dataset(table: &Table) -> Result<Dataset> {
     let found = target(table, "target")?;
     let needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
-    let spec = PlanSpec { select: None, exclude: vec!["target".into()], steps: Vec::new(), needs: Some(needs), pii: vec![] };
+    let spec =
+        PlanSpec { select: None, exclude: vec!["target".into()], steps: Vec::new(), needs: Some(needs), pii: vec![] };
     let (plan, _) = trainer_features::fit(table, Some(&found.y), &spec)?;
     let matrix = plan.apply(table, &Device::Cpu)?.matrix;
     Ok(Dataset { matrix, y: found.y, weight: None, classes: found.classes })

@@ -133,7 +133,13 @@ fn datasets(folder: &Path, set: &Set) -> (Dataset, Dataset) {
     let (train, test) = (table("train.parquet"), table("test.parquet"));
     let found = target(&train, &set.target).unwrap();
     let exclude = set.ignore.iter().cloned().chain([set.target.clone()]).collect();
-    let spec = PlanSpec { select: None, exclude, steps: Vec::new(), needs: Some(RandomForest::default().needs()), pii: vec![] };
+    let spec = PlanSpec {
+        select: None,
+        exclude,
+        steps: Vec::new(),
+        needs: Some(RandomForest::default().needs()),
+        pii: vec![],
+    };
     let (plan, _) = trainer_features::fit(&train, Some(&found.y), &spec).unwrap();
     let matrix = |table| plan.apply(table, &Device::Cpu).unwrap().matrix;
     let y = target_of_classes(&test, &set.target, &found.classes).unwrap();

@@ -17,6 +17,8 @@ struct Case {
     name: String,
     columns: Vec<String>,
     steps: Vec<Step>,
+    /// Of the rows for fitting, for steps that look at them.
+    classes: Option<Vec<u32>>,
     expected: Vec<Vec<Option<f64>>>,
 }
 
@@ -41,8 +43,15 @@ fn steps_are_those_of_scikit_learn() {
     let mut compared = Vec::new();
     for case in cases {
         compared.extend(case.steps.iter().map(Step::name));
-        let spec = PlanSpec { select: Some(case.columns), exclude: vec![], steps: case.steps, needs: Some(needs), pii: vec![] };
-        let (plan, _) = fit(&training, None, &spec).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let spec = PlanSpec {
+            select: Some(case.columns),
+            exclude: vec![],
+            steps: case.steps,
+            needs: Some(needs),
+            pii: vec![],
+        };
+        let (plan, _) =
+            fit(&training, case.classes.as_deref(), &spec).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let matrix = plan.apply(&table, &Device::Cpu).unwrap().matrix;
         assert_eq!(matrix.features.len(), case.expected.len(), "{}: {:?}", case.name, matrix.features);
         for (j, expected) in case.expected.iter().enumerate() {

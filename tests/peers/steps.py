@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 FITTED = 700
 rng = np.random.default_rng(20260101)
@@ -109,6 +109,26 @@ case(
 )
 replaced = pd.to_numeric(table["city"], errors="coerce").fillna(0)
 case("coerce", ["amount", "city"], [{"coerce": {"columns": ["amount", "city"], "unparsable": "zero"}}], np.column_stack([table["amount"].fillna(0), replaced]))
+case("mask", ["amount", "city"], [{"mask": {"columns": ["city"], "method": "drop"}}], table[["amount"]])
+# The others read dates and pairs of columns.
+days = pd.Series(pd.date_range("1999-12-25", periods=rows, freq="31h")).dt.floor("s")
+table["seen"] = days
+parts = ["year", "month", "day", "weekday", "hour", "day_of_year"]
+calendar = [days.dt.year, days.dt.month, days.dt.day, days.dt.day_of_week, days.dt.hour, days.dt.day_of_year]
+case("date_parts", ["seen"], [{"date_parts": {"columns": ["seen"], "parts": parts}}], np.column_stack(calendar))
+ago = (pd.Timestamp("2025-11-19") - days) / pd.Timedelta(hours=1)
+case("recency", ["seen"], [{"recency": {"column": "seen", "as_of": "2025-11-19", "unit": "hours"}}], ago)
+joint = [f"{a} x {b}" for a, b in zip(table["full"], table["full"].str.lower())]
+table["lower"] = table["full"].str.lower()
+crossed = FeatureHasher(n_features=11, input_type="string", alternate_sign=False).transform([[name] for name in joint]).toarray().argmax(axis=1)
+alone = [{"cross": {"columns": ["full", "lower"], "buckets": 11, "into": "both"}}, {"mask": {"columns": ["full", "lower"], "method": "drop"}}]
+case("cross", ["full", "lower"], alone, crossed)
+for classes in (2, 3):
+    y = np.arange(FITTED) ** 2 % 7 % classes
+    for smooth in ("auto", 4.0):
+        encoder = TargetEncoder(smooth=smooth, target_type="binary" if classes == 2 else "multiclass").fit(table[["full"]].iloc[:FITTED].to_numpy(), y)
+        case(f"target_mean {classes} {smooth}", ["full"], [{"target_mean": {"smooth": smooth}}], encoder.transform(table[["full"]].to_numpy()))
+        cases[-1]["classes"] = y.tolist()
 chain = SimpleImputer(strategy="median").fit(table[["amount"]].iloc[:FITTED].to_numpy())
 logged = np.log1p(chain.transform(table[["amount"]].to_numpy()))
 case("chain", ["amount"], [{"impute": {"strategy": "median"}}, {"log1p": {}}, {"standardize": {}}], StandardScaler().fit(logged[:FITTED]).transform(logged))

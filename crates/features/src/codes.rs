@@ -77,6 +77,30 @@ impl<'a> Codes<'a> {
         Self { codes, values }
     }
 
+    /// The texts of several columns as one.
+    pub fn joined(columns: &[&Self], between: &str) -> Self {
+        let rows = columns[0].codes.len();
+        let mut seen: HashMap<Vec<u32>, u32> = HashMap::new();
+        let (mut values, mut codes) = (Vec::new(), Vec::with_capacity(rows));
+        let mut key = Vec::with_capacity(columns.len());
+        for row in 0..rows {
+            key.clear();
+            key.extend(columns.iter().map(|column| column.codes[row]));
+            let code = match seen.get(&key) {
+                _ if key.contains(&Levels::MISSING) => Levels::MISSING,
+                Some(&code) => code,
+                None => {
+                    let texts: Vec<&str> = columns.iter().filter_map(|column| column.text(row)).collect();
+                    values.push(Cow::Owned(texts.join(between)));
+                    seen.insert(key.clone(), values.len() as u32 - 1);
+                    values.len() as u32 - 1
+                }
+            };
+            codes.push(code);
+        }
+        Self { codes, values }
+    }
+
     /// The text of a row.
     pub fn text(&self, row: usize) -> Option<&str> {
         self.values.get(self.codes[row] as usize).map(Cow::as_ref)

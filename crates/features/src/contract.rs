@@ -28,9 +28,19 @@ pub(crate) fn table(rows: usize, seed: u64) -> Table {
         Column::from_numbers("share", numbers(1, 1.0)),
         Column::from_integers("count", (0..rows).map(|row| Some((draw(row, 2) * 7.0) as i64)).collect()),
         Column::from_text("city", (0..rows).map(|row| (!gap(row, 3)).then(|| city(row))).collect()),
+        Column::from_timestamps(
+            "seen",
+            (0..rows).map(|row| (!gap(row, 6)).then(|| (draw(row, 6) * 2e15) as i64)).collect(),
+        ),
+        Column::from_timestamps("born", (0..rows).map(|row| Some((draw(row, 7) * 1e15) as i64 - 1)).collect()),
         Column::from_booleans("member", (0..rows).map(|row| Some(draw(row, 4) < 0.4)).collect()),
     ])
     .unwrap()
+}
+
+/// Two classes, or three.
+pub(crate) fn classes(rows: usize) -> Vec<u32> {
+    (0..rows).map(|row| (row * row % 7 % if rows.is_multiple_of(2) { 2 } else { 3 }) as u32).collect()
 }
 
 pub(crate) fn spec(steps: Vec<Step>) -> PlanSpec {
@@ -69,6 +79,14 @@ pub(crate) fn steps() -> Vec<Vec<Step>> {
         r#"{"mask": {"columns": ["member"], "key": "k3y"}}"#,
         r#"{"mask": {"columns": ["city", "count"], "method": "redact"}}"#,
         r#"{"mask": {"columns": ["city", "share"], "method": "drop"}}"#,
+        r#"{"target_mean": {}}"#,
+        r#"{"target_mean": {"columns": ["city", "count"], "smooth": 3.5, "cv": 3, "random_state": 7}}"#,
+        r#"{"cross": {"columns": ["city", "member"], "into": "both"}}"#,
+        r#"{"cross": {"columns": ["city", "count"], "buckets": 50}}"#,
+        r#"{"date_parts": {"columns": ["seen"]}}"#,
+        r#"{"date_parts": {"columns": ["seen", "born"], "parts": ["hour", "is_weekend", "day_of_year", "month"], "cyclic": true}}"#,
+        r#"{"recency": {"column": "seen", "as_of": "2025-11-19"}}"#,
+        r#"{"recency": {"column": "born", "before": "seen", "unit": "hours", "into": "age"}}"#,
         r#"{"standardize": {"columns": ["share"], "suffix": "_z"}}"#,
         r#"{"one_hot": {"columns": ["city"], "suffix": "_is"}}"#,
         r#"{"hash": {"columns": ["city"], "buckets": 100, "suffix": "_h"}}"#,
@@ -146,7 +164,8 @@ fn bits(plan: &FittedPlan, table: &Table) -> Vec<u32> {
 fn each_plan(check: impl Fn(&str, &FittedPlan)) {
     for steps in steps() {
         let name = format!("{steps:?}");
-        let (plan, _) = fit(&table(3000, 1), None, &spec(steps)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (plan, _) =
+            fit(&table(3000, 1), Some(&classes(3000)), &spec(steps)).unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&name, &plan);
     }
 }
@@ -191,7 +210,7 @@ fn the_number_of_threads_changes_no_bit() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     for steps in steps() {
         let run = || {
-            fit(&table(5000, 1), None, &spec(steps.clone()))
+            fit(&table(5000, 1), Some(&classes(5000)), &spec(steps.clone()))
                 .map(|(plan, _)| (plan.to_json(), bits(&plan, &table(5000, 3))))
         };
         assert_eq!(pool(1).install(run), pool(3).install(run), "{steps:?}");
@@ -247,11 +266,13 @@ fn missing_cells_never_stop_a_plan() {
         Column::from_numbers("share", vec![None; rows]),
         Column::from_integers("count", vec![None; rows]),
         Column::from_text::<&str>("city", vec![None; rows]),
+        Column::from_timestamps("seen", vec![None; rows]),
+        Column::from_timestamps("born", vec![None; rows]),
         Column::from_booleans("member", vec![None; rows]),
     ])
     .unwrap();
     // Of a column without any value a text file does not even say the type.
-    let csv = "amount,share,count,city,member\n,,,,\n,,,,\n";
+    let csv = "amount,share,count,city,seen,born,member\n,,,,,,\n,,,,,,\n";
     let untyped =
         trainer_data::read_bytes("rows.csv", csv.as_bytes(), &trainer_data::ReadOptions::default()).unwrap().table;
     each_plan(|name, plan| {

@@ -15,6 +15,7 @@ use crate::FeatureError;
 use crate::codes::Codes;
 use crate::fitted_plan::Program;
 use crate::graph::{Graph, Node, NodeId};
+use crate::program::cross::Cross;
 use crate::program::fill::Constant;
 use crate::program::{Answer, Cell, CellType, ColumnOp};
 use crate::sink::Sink;
@@ -115,6 +116,10 @@ impl<'a> Evaluation<'a> {
                     Constant::Number(_) => unreachable!("a fill of the column's type"),
                 },
                 ColumnOp::Mask(op) => self.codes(inputs[0]).mapped(|text| op.masked(text)),
+                ColumnOp::Cross(_) => {
+                    let all: Vec<&Codes<'_>> = inputs.iter().map(|&input| self.codes(input)).collect();
+                    Codes::joined(&all, Cross::BETWEEN)
+                }
                 _ => unreachable!("no other program writes text"),
             },
             Node::Flag { .. } => unreachable!("a flag is a number"),

@@ -6,12 +6,14 @@ use crate::FeatureError;
 use crate::evaluation::{Evaluation, Unknown};
 use crate::frame::{FrameColumn, Parts};
 use crate::graph::{Graph, Node, NodeId};
+use crate::learned::Drawn;
 use crate::on_device;
 use crate::program::arithmetic::Arithmetic;
 use crate::program::coerce::Unparsable;
 use crate::program::lookup::Lookup;
 use crate::program::mask::Mask;
-use crate::program::{CellType, ColumnOp};
+use crate::program::{CellType, ColumnOp, Operator};
+use crate::row_fold::{Draw, row_folds};
 use crate::source::Sources;
 
 /// The version of the saved form that this program writes. It reads this one and all before it: version 1 has no columns
@@ -63,6 +65,7 @@ pub struct FittedPlan {
     features: Vec<Feature>,
     dropped: Vec<String>,
     pii: Vec<String>,
+    training: Option<Training>,
     graph: Graph,
 }
 
@@ -77,6 +80,25 @@ struct SavedPlan {
     dropped: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pii: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    training: Option<Training>,
+}
+
+/// How the rows that a plan was learned from are told from others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Training {
+    /// The columns that say to which fold a row belongs.
+    columns: Vec<String>,
+    programs: Vec<DrawnProgram>,
+}
+
+/// A program that is another one for each fold of those rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrawnProgram {
+    program: usize,
+    drawn: Drawn,
 }
 
 /// What a plan is made of.
@@ -128,7 +150,8 @@ impl Tally {
 impl FittedPlan {
     /// The plan of these columns, without the inputs and programs that nothing needs.
     pub(crate) fn of(made: Made) -> Self {
-        let Made { parts: Parts { inputs, programs, columns, dropped }, keeps_columns, pii } = made;
+        let Made { parts: Parts { inputs, programs, columns, dropped, drawn }, keeps_columns, pii } = made;
+        let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
         let mut graph = Graph::new(&inputs);
         for (number, program) in programs.iter().enumerate() {
             graph.push(number, program).expect("it was pushed before");
@@ -145,7 +168,12 @@ impl FittedPlan {
         let programs =
             programs.into_iter().enumerate().filter(|(i, _)| keep(&kept_programs, *i)).map(|(_, it)| it).collect();
         let features = columns.iter().filter(is_feature).map(feature).collect();
-        let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features, dropped, pii };
+        let place = |program: usize| kept_programs.iter().position(|&kept| kept == program);
+        let drawn =
+            drawn.into_iter().filter_map(|(program, drawn)| Some(DrawnProgram { program: place(program)?, drawn }));
+        let drawn: Vec<DrawnProgram> = drawn.collect();
+        let training = (!drawn.is_empty()).then_some(Training { columns: names, programs: drawn });
+        let saved = SavedPlan { version: PLAN_VERSION, inputs, programs, features, dropped, pii, training };
         Self::try_from(saved).expect("a plan that was just made")
     }
 
@@ -231,6 +259,37 @@ impl FittedPlan {
         Ok(Applied { matrix, warnings })
     }
 
+    /// Computes the features of the rows that the plan was learned from: where a step learns from their classes
+    /// (`target_mean`), each row is encoded without the rows of its own fold. Else the same as [`Self::apply`].
+    ///
+    /// # Errors
+    /// As [`Self::apply`]; all columns that the plan was learned from must be there.
+    pub fn apply_training(&self, table: &Table, device: &Device) -> Result<Applied, FeatureError> {
+        let mut applied = self.apply(table, device)?;
+        let Some(training) = &self.training else { return Ok(applied) };
+        let Some(DrawnProgram { drawn, .. }) = training.programs.first() else { return Ok(applied) };
+        let columns: Vec<&str> = training.columns.iter().map(String::as_str).collect();
+        let draw = Draw { folds: drawn.folds, seed: drawn.seed };
+        let folds = row_folds(table, &columns, draw)?;
+        for fold in 0..draw.folds {
+            let rows: Vec<u32> = (0..table.rows() as u32).filter(|&row| folds[row as usize] == fold).collect();
+            let part = self.of_fold(training, fold as usize).apply(&table.take(&rows), device)?.matrix;
+            for (place, &row) in rows.iter().enumerate() {
+                applied.matrix.x.row_mut(row as usize).assign(&part.x.row(place));
+            }
+        }
+        Ok(applied)
+    }
+
+    /// The same for the rows of one fold.
+    fn of_fold(&self, training: &Training, fold: usize) -> Self {
+        let mut plan = self.clone();
+        for DrawnProgram { program, drawn } in &training.programs {
+            plan.programs[*program].op = drawn.lookups[fold].clone().into();
+        }
+        plan
+    }
+
     /// Columns with missing cells that had none in training, and values that programs do not know.
     pub(crate) fn told(&self, tally: &Tally) -> Vec<Warning> {
         let mut warnings = Vec::new();
@@ -262,6 +321,24 @@ impl FittedPlan {
             }
         }
         warnings
+    }
+}
+
+impl Training {
+    fn check(&self, programs: &[Program]) -> Result<(), String> {
+        for DrawnProgram { program, drawn } in &self.programs {
+            let is_lookup = programs.get(*program).is_some_and(|program| matches!(program.op, ColumnOp::Lookup(_)));
+            if !is_lookup || drawn.lookups.len() != drawn.folds as usize {
+                return Err(format!("folds of program {program}, which do not fit it"));
+            }
+            drawn.lookups.iter().try_for_each(|lookup| lookup.check())?;
+        }
+        let draws = self.programs.iter().map(|it| (it.drawn.folds, it.drawn.seed));
+        let first = self.programs.first().map(|it| (it.drawn.folds, it.drawn.seed));
+        if draws.into_iter().any(|draw| Some(draw) != first) {
+            return Err("folds that are drawn in different ways".into());
+        }
+        Ok(())
     }
 }
 
@@ -313,8 +390,8 @@ fn unknown_values((count, program): (&u64, &Program)) -> Warning {
 
 impl From<FittedPlan> for SavedPlan {
     fn from(plan: FittedPlan) -> Self {
-        let FittedPlan { inputs, programs, features, dropped, pii, .. } = plan;
-        Self { version: PLAN_VERSION, inputs, programs, features, dropped, pii }
+        let FittedPlan { inputs, programs, features, dropped, pii, training, .. } = plan;
+        Self { version: PLAN_VERSION, inputs, programs, features, dropped, pii, training }
     }
 }
 
@@ -322,7 +399,7 @@ impl TryFrom<SavedPlan> for FittedPlan {
     type Error = String;
 
     fn try_from(saved: SavedPlan) -> Result<Self, String> {
-        let SavedPlan { version, inputs, programs, features, dropped, pii } = saved;
+        let SavedPlan { version, inputs, programs, features, dropped, pii, training } = saved;
         if !(1..=PLAN_VERSION).contains(&version) {
             return Err(format!("version {version}, where this program reads versions up to {PLAN_VERSION}"));
         }
@@ -337,13 +414,16 @@ impl TryFrom<SavedPlan> for FittedPlan {
                 None => return Err(format!("nothing computes the feature `{}`", feature.name)),
             }
         }
-        Ok(Self { inputs, programs, features, dropped, pii, graph })
+        if let Some(training) = &training {
+            training.check(&programs)?;
+        }
+        Ok(Self { inputs, programs, features, dropped, pii, training, graph })
     }
 }
 
 impl PartialEq for FittedPlan {
     fn eq(&self, other: &Self) -> bool {
         (&self.inputs, &self.programs, &self.features) == (&other.inputs, &other.programs, &other.features)
-            && (&self.dropped, &self.pii) == (&other.dropped, &other.pii)
+            && (&self.dropped, &self.pii, &self.training) == (&other.dropped, &other.pii, &other.training)
     }
 }

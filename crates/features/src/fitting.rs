@@ -74,7 +74,7 @@ pub enum Advance {
     /// Another one.
     Continue(Box<Fitting>),
     /// Nothing: the plan, and what was odd about the rows.
-    Done(FittedPlan, Vec<Warning>),
+    Done(Box<FittedPlan>, Vec<Warning>),
 }
 
 impl Fitting {
@@ -310,7 +310,7 @@ impl Fitting {
             Passed::Wanted(wanted) => {
                 Advance::Continue(Box::new(Self { spec, columns, facts, found, pass: pass + 1, wanted }))
             }
-            Passed::Plan(plan, warnings) => Advance::Done(plan, warnings),
+            Passed::Plan(plan, warnings) => Advance::Done(Box::new(plan), warnings),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::FeatureError;
 use crate::error::unknown_column;
 use crate::fitted_plan::{Input, Program};
 use crate::graph::{Graph, NodeId};
-use crate::learned::{Learned, LearnedProgram, LevelNames};
+use crate::learned::{Drawn, Learned, LearnedProgram, LevelNames};
 use crate::program::{CellType, ColumnOp};
 use crate::statistic::{Folds, Moments, Numerals, Sketch, State, Statistic, TextLevels};
 use crate::step::Transform;
@@ -29,6 +29,7 @@ pub struct Frame<'f> {
     programs: Vec<Program>,
     columns: Vec<FrameColumn>,
     dropped: Vec<String>,
+    drawn: Vec<(usize, Drawn)>,
     found: &'f Found,
     asked: Mutex<Asked>,
     /// Whether a step that must wait may add columns.
@@ -90,8 +91,8 @@ impl<'f> Frame<'f> {
             }
         };
         let columns = inputs.iter().zip(features).map(column).collect();
-        let (programs, dropped) = (Vec::new(), Vec::new());
-        Self { inputs, graph, programs, columns, dropped, found, asked: Mutex::default(), is_open: false }
+        let (programs, dropped, drawn) = (Vec::new(), Vec::new(), Vec::new());
+        Self { inputs, graph, programs, columns, dropped, drawn, found, asked: Mutex::default(), is_open: false }
     }
 
     /// The columns, in order.
@@ -304,8 +305,18 @@ impl<'f> Frame<'f> {
 
     /// Adds what a step learned, so that the steps after it see its columns.
     fn extend(&mut self, step: &str, learned: Learned) -> Result<Vec<Warning>, FeatureError> {
-        for LearnedProgram { program, levels } in learned.programs {
+        for LearnedProgram { program, levels, drawn } in learned.programs {
+            self.drawn.extend(drawn.map(|drawn| (self.programs.len(), drawn)));
             self.push(program, levels).map_err(|error| in_step(step, error))?;
+        }
+        if let Some((_, drawn)) =
+            self.drawn.iter().find(|(_, it)| (it.folds, it.seed) != (self.drawn[0].1.folds, self.drawn[0].1.seed))
+        {
+            let message = format!(
+                "step `{step}`: expected the `cv` and `random_state` of the step before it, found {} and {}",
+                drawn.folds, drawn.seed
+            );
+            return Err(FeatureError::config(Fault::new("one_draw", message)));
         }
         for name in &learned.retired {
             self.columns.iter_mut().filter(|column| column.name == *name).for_each(|column| column.feature = false);
@@ -355,8 +366,8 @@ impl<'f> Frame<'f> {
 
     /// What the frame became.
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { inputs, programs, columns, dropped, .. } = self;
-        Parts { inputs, programs, columns, dropped }
+        let Self { inputs, programs, columns, dropped, drawn, .. } = self;
+        Parts { inputs, programs, columns, dropped, drawn }
     }
 }
 
@@ -375,6 +386,8 @@ pub(crate) struct Parts {
     pub programs: Vec<Program>,
     pub columns: Vec<FrameColumn>,
     pub dropped: Vec<String>,
+    /// What stands in place of programs for the rows that they were learned from, by their numbers.
+    pub drawn: Vec<(usize, Drawn)>,
 }
 
 fn fits(column: &FrameColumn, takes: Takes) -> bool {

@@ -1,7 +1,9 @@
+use serde::{Deserialize, Serialize};
 use trainer_data::Warning;
 
 use crate::fitted_plan::Program;
 use crate::program::ColumnOp;
+use crate::program::lookup::Lookup;
 
 /// What a step learned.
 #[derive(Debug, Default)]
@@ -23,6 +25,20 @@ pub struct LearnedProgram {
     pub program: Program,
     /// The levels' names, where its numbers are level codes.
     pub levels: Option<LevelNames>,
+    /// What stands in its place for the rows that it was learned from.
+    pub drawn: Option<Drawn>,
+}
+
+/// What stands in place of a lookup for the rows that it was learned from: to each fold of them, what the others say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawn {
+    /// How many folds there are.
+    pub folds: u32,
+    /// What they are drawn from.
+    pub seed: u64,
+    /// One for each fold.
+    pub lookups: Vec<Lookup>,
 }
 
 /// What the codes of a column stand for.
@@ -68,7 +84,7 @@ impl Learned {
     /// Adds a program in place of its first column.
     pub fn add(&mut self, op: impl Into<ColumnOp>, inputs: Vec<String>, outputs: Vec<String>) {
         let program = Program { op: op.into(), inputs, outputs, beside: false };
-        self.programs.push(LearnedProgram { program, levels: None });
+        self.programs.push(LearnedProgram { program, levels: None, drawn: None });
     }
 
     /// Adds a program whose columns come beside those that it reads.
@@ -80,6 +96,11 @@ impl Learned {
     /// Says that the numbers of the last program are codes of these levels.
     pub fn coded(&mut self, levels: LevelNames) {
         self.programs.last_mut().expect("a program").levels = Some(levels);
+    }
+
+    /// Says what stands in place of the last program for the rows that it was learned from.
+    pub fn drawn(&mut self, (folds, seed): (u32, u64), lookups: Vec<Lookup>) {
+        self.programs.last_mut().expect("a program").drawn = Some(Drawn { folds, seed, lookups });
     }
 
     fn last(&mut self) -> &mut Program {

@@ -36,7 +36,7 @@ pub use error::FeatureError;
 pub use fitted_plan::{Applied, FittedPlan, Input, PLAN_VERSION, Program};
 pub use fitting::{Advance, ColumnType, Fitting, Partial};
 pub use frame::{Frame, FrameColumn, Takes};
-pub use learned::{Learned, LearnedProgram, LevelNames};
+pub use learned::{Drawn, Learned, LearnedProgram, LevelNames};
 pub use onnx::{MISSING_TEXTS, OnnxPlan};
 pub use plan::{Labels, PlanSpec, fit, fit_scan};
 pub use state::{FeatureState, STATE_VERSION};

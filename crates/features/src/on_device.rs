@@ -66,7 +66,7 @@ pub(crate) fn matrix(
 fn is_hosts(evaluation: &Evaluation<'_>, node: NodeId) -> bool {
     let Node::Apply { program, inputs } = evaluation.graph.at(node) else { return false };
     match &evaluation.programs[*program].op {
-        ColumnOp::Arithmetic(Arithmetic::Log1p) => true,
+        ColumnOp::Arithmetic(Arithmetic::Log1p | Arithmetic::Elapsed { .. }) | ColumnOp::DatePart(_) => true,
         ColumnOp::Hash(_) => evaluation.graph.cell_type(inputs[0]) == CellType::Number,
         ColumnOp::Fill(op) => op.counted && matches!(op.value, Constant::Number(_)),
         // What stops a run is found, and told, by the host.

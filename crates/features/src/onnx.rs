@@ -75,6 +75,11 @@ fn expressible(program: &Program) -> Result<(), FeatureError> {
             "the step `coerce` of text has no ONNX form: runtimes read numbers in text each in their way"
         }
         ColumnOp::Mask(_) => "the step `mask` has no ONNX form: there are no keyed hashes",
+        ColumnOp::Cross(_) => {
+            "the step `cross` has no ONNX form: no operator joins texts in the versions that are written"
+        }
+        ColumnOp::DatePart(_) => "the step `date_parts` has no ONNX form: there are no calendars",
+        ColumnOp::Arithmetic(Arithmetic::Elapsed { .. }) => "the step `recency` before a column has no ONNX form",
         _ => return Ok(()),
     };
     let fault = Fault::new("not_in_onnx", what).column(&program.inputs[0]);
@@ -161,9 +166,7 @@ impl<'a> Export<'a> {
                 self.answers(one_hot_answers(op, None), &place)
             }
             ColumnOp::Arithmetic(op) => self.arithmetic(op, &x),
-            ColumnOp::Hash(_) | ColumnOp::Coerce(_) | ColumnOp::Mask(_) => {
-                unreachable!("done above, or refused")
-            }
+            _ => unreachable!("done above, or refused"),
         })
     }
 
@@ -352,7 +355,7 @@ impl<'a> Export<'a> {
                         [*center, *scale, *offset].iter().chain(low).chain(high).all(|&it| whole(it)) && all()
                     }
                     ColumnOp::Arithmetic(op) => *op == Arithmetic::RowSum && all(),
-                    ColumnOp::Coerce(_) | ColumnOp::Mask(_) => false,
+                    _ => false,
                 }
             }
         }
@@ -414,6 +417,7 @@ impl<'a> Export<'a> {
         match *op {
             Arithmetic::Log1p => log1p(graph, &x[0]),
             Arithmetic::RowSum => x[1..].iter().fold(x[0].clone(), |sum, x| graph.add(&sum, x)),
+            Arithmetic::Elapsed { .. } => unreachable!("refused"),
             Arithmetic::Ratio { floor } => {
                 let floor = graph.scalar(floor);
                 let is_below = graph.less(&x[1], &floor);

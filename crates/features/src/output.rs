@@ -13,6 +13,7 @@ use crate::codes::Codes;
 use crate::evaluation::Evaluation;
 use crate::graph::{Graph, Node, NodeId};
 use crate::program::arithmetic::Arithmetic;
+use crate::program::date_part::{DatePart, Part};
 use crate::program::fill::Constant;
 use crate::program::{CellType, ColumnOp};
 use crate::sink::Sink;
@@ -112,7 +113,13 @@ fn data_type(graph: &Graph, programs: &[Program], node: NodeId) -> DataType {
         ColumnOp::Cut(op) if op.edges.len() < 256 => DataType::UInt8,
         ColumnOp::Cut(_) => DataType::UInt16,
         ColumnOp::Hash(_) | ColumnOp::OneHot(_) => DataType::UInt32,
-        ColumnOp::Mask(_) => DataType::Utf8,
+        ColumnOp::Mask(_) | ColumnOp::Cross(_) => DataType::Utf8,
+        ColumnOp::DatePart(DatePart { circle: Some(_), .. }) => DataType::Float32,
+        ColumnOp::DatePart(DatePart { part, .. }) => match part {
+            Part::Year => DataType::Int32,
+            Part::DayOfYear => DataType::UInt16,
+            _ => DataType::UInt8,
+        },
         ColumnOp::Lookup(op) => match op.values.iter().chain(&op.missing).chain(&op.unknown).all(|&it| whole(it)) {
             true => DataType::Int32,
             false => DataType::Float32,

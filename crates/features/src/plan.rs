@@ -44,7 +44,7 @@ pub fn fit(table: &Table, y: Option<&[u32]>, spec: &PlanSpec) -> Result<(FittedP
         let partial = fitting.partial(table, y)?;
         match fitting.advance(partial)? {
             Advance::Continue(next) => fitting = *next,
-            Advance::Done(plan, warnings) => return Ok((plan, warnings)),
+            Advance::Done(plan, warnings) => return Ok((*plan, warnings)),
         }
     }
 }
@@ -64,7 +64,7 @@ pub fn fit_scan(
         let partial = fitting.partial_of_scan(scan, labels)?;
         match fitting.advance(partial)? {
             Advance::Continue(next) => fitting = *next,
-            Advance::Done(plan, warnings) => return Ok((plan, warnings)),
+            Advance::Done(plan, warnings) => return Ok((*plan, warnings)),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn row_folds(table: &Table, columns: &[&str], draw: Draw) -> Result<V
     let sums: Vec<Vec<u64>> = columns.par_iter().map(|column| cell_hashes(column)).collect();
     let fold = |row: usize| {
         let sum = sums.iter().fold(mixed(draw.seed), |sum, column| sum.wrapping_add(column[row]));
-        (u128::from(mixed(sum)) * u128::from(draw.folds) >> 64) as u32
+        ((u128::from(mixed(sum)) * u128::from(draw.folds)) >> 64) as u32
     };
     Ok((0..table.rows()).map(fold).collect())
 }

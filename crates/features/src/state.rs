@@ -174,7 +174,7 @@ impl FeatureState {
         let rows = rows.or(partial.rows());
         Ok(match fitting.clone().advance(partial)? {
             Advance::Continue(fitting) => Self { rows, ..(*fitting).into() },
-            Advance::Done(plan, warnings) => Self { fitting, partial: None, rows, done: Some((plan, warnings)) },
+            Advance::Done(plan, warnings) => Self { fitting, partial: None, rows, done: Some((*plan, warnings)) },
         })
     }
 

@@ -209,3 +209,31 @@ fn personal_data_is_in_no_state_no_message_and_no_table() {
     let told: Vec<_> = warnings.iter().map(|it| (it.code.as_str(), it.column.as_deref().unwrap())).collect();
     assert_eq!(told, ["email", "phone", "salary", "same"].map(|name| ("pii_left_out", name)));
 }
+
+#[test]
+fn training_rows_do_not_see_their_own_class() {
+    // A level a row: what a level says is its row's class alone.
+    let rows = 300;
+    let ids = Column::from_text("id", (0..rows).map(|row| Some(format!("u{row}"))).collect());
+    let other = Column::from_text("half", (0..rows).map(|row| Some(if row % 2 == 0 { "a" } else { "b" })).collect());
+    let table = Table::from_columns(vec![ids, other]).unwrap();
+    let y: Vec<u32> = (0..rows).map(|row| u32::from(row % 2 == 0 && row % 10 != 0)).collect();
+    let spec = PlanSpec { needs: spec(vec![]).needs, ..plan_spec(r#"[{"target_mean": {"smooth": 0}}]"#, None) };
+    let (plan, _) = fit(&table, Some(&y), &spec).unwrap();
+    let plan = FittedPlan::from_json(&plan.to_json()).unwrap();
+    let plain = plan.apply(&table, &Device::Cpu).unwrap().matrix;
+    assert!(plain.column(0).iter().zip(&y).all(|(&x, &y)| x == y as f32), "new rows are told all");
+    let training = plan.apply_training(&table, &Device::Cpu).unwrap();
+    let mean = y.iter().sum::<u32>() as f32 / rows as f32;
+    assert!(training.matrix.column(0).iter().all(|x| (x - mean).abs() < 0.1), "levels of one row say nothing");
+    // Levels of many rows say nearly the same without a fold.
+    assert!(training.matrix.column(1).iter().zip(plain.column(1)).all(|(a, b)| (a - b).abs() < 0.1));
+    assert_eq!(training.warnings, []);
+    // The fold of a row follows from what is in it.
+    let back: Vec<u32> = (0..rows as u32).rev().collect();
+    let reversed = plan.apply_training(&table.take(&back), &Device::Cpu).unwrap().matrix;
+    assert_eq!(reversed.take(&back), training.matrix);
+    assert_eq!(fit(&table, None, &spec).unwrap_err().code(), "no_target");
+    let two = r#"[{"target_mean": {"columns": ["id"], "cv": 3}}, {"target_mean": {"columns": ["half"]}}]"#;
+    assert_eq!(fit(&table, Some(&y), &plan_spec(two, None)).unwrap_err().code(), "one_draw");
+}

@@ -171,10 +171,10 @@ impl<'e, 'a> Chain<'e, 'a> {
             ColumnOp::Arithmetic(Arithmetic::Ratio { floor }) => {
                 vec![Operation::Divide { slot: slots.next().expect("two operands"), floor: *floor }]
             }
-            ColumnOp::Hash(_) | ColumnOp::Arithmetic(Arithmetic::Log1p) | ColumnOp::Coerce(_) => {
+            ColumnOp::Hash(_) | ColumnOp::Arithmetic(_) | ColumnOp::Coerce(_) | ColumnOp::DatePart(_) => {
                 unreachable!("the host's")
             }
-            ColumnOp::Mask(_) => unreachable!("it writes text"),
+            ColumnOp::Mask(_) | ColumnOp::Cross(_) => unreachable!("it writes text"),
         }
     }
 }

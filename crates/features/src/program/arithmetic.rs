@@ -17,6 +17,15 @@ pub enum Arithmetic {
         /// The least divisor; above zero.
         floor: f64,
     },
+    /// `(y * to - x * from) / unit`: the time from `x` to `y`.
+    Elapsed {
+        /// The seconds that `x` counts.
+        from: f64,
+        /// The seconds that `y` counts.
+        to: f64,
+        /// The seconds that the result counts.
+        unit: f64,
+    },
 }
 
 impl Operator for Arithmetic {
@@ -24,7 +33,7 @@ impl Operator for Arithmetic {
         match self {
             Self::Log1p => (1, 1),
             Self::RowSum => (1, usize::MAX),
-            Self::Ratio { .. } => (2, 2),
+            Self::Ratio { .. } | Self::Elapsed { .. } => (2, 2),
         }
     }
 
@@ -35,6 +44,9 @@ impl Operator for Arithmetic {
     fn check(&self) -> Result<(), String> {
         match *self {
             Self::Ratio { floor } if !(floor > 0.0 && floor.is_finite()) => Err(format!("the floor {floor} is not above zero")),
+            Self::Elapsed { from, to, unit } if ![from, to, unit].iter().all(|it| *it > 0.0 && it.is_finite()) => {
+                Err("a unit of time is not above zero".into())
+            }
             _ => Ok(()),
         }
     }
@@ -51,6 +63,11 @@ impl Operator for Arithmetic {
                 output.copy_from_slice(inputs[0]);
                 for input in &inputs[1..] {
                     output.iter_mut().zip(*input).for_each(|(y, &x)| *y += x);
+                }
+            }
+            Self::Elapsed { from, to, unit } => {
+                for ((z, &x), &y) in output.iter_mut().zip(inputs[0]).zip(inputs[1]) {
+                    *z = (y * to - x * from) / unit;
                 }
             }
             Self::Ratio { floor } => {

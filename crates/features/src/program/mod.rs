@@ -24,6 +24,8 @@ one_of! {
         arithmetic::Arithmetic,
         coerce::Coerce,
         mask::Mask,
+        cross::Cross,
+        date_part::DatePart,
     }
 }
 
@@ -143,4 +145,6 @@ into_column_op! {
     Arithmetic(arithmetic::Arithmetic),
     Coerce(coerce::Coerce),
     Mask(mask::Mask),
+    Cross(cross::Cross),
+    DatePart(date_part::DatePart),
 }

@@ -167,6 +167,17 @@ impl Sketch {
         found
     }
 
+    /// The number that is there most often (of several the least), and the numbers below and above it. Of a settled sketch
+    /// that is not empty.
+    pub fn parted(&self) -> (Self, f64, Self) {
+        let mode = (0..self.buckets.len()).rev().max_by_key(|&bucket| self.buckets[bucket].count).expect("a number");
+        let part = |buckets: &[Bucket]| {
+            let count = buckets.iter().map(|bucket| bucket.count).sum();
+            Self { missing: 0, count, buckets: buckets.to_vec(), fresh: Vec::new(), ..*self }
+        };
+        (part(&self.buckets[..mode]), number(self.buckets[mode].least), part(&self.buckets[mode + 1..]))
+    }
+
     /// The distinct numbers, each with how often it is there; none when there were too many to keep them apart.
     pub fn distinct(&self) -> Option<Vec<(f64, u64)>> {
         (self.shift == 0).then(|| self.buckets.iter().map(|bucket| (number(bucket.least), bucket.count)).collect())

@@ -38,6 +38,10 @@ one_of! {
         ratio::Ratio,
         coerce::Coerce,
         mask::Mask,
+        cross::Cross,
+        date_parts::DateParts,
+        recency::Recency,
+        target_mean::TargetMean,
     }
 }
 

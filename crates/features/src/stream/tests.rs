@@ -3,7 +3,7 @@ use arrow::datatypes::{Float32Type, Float64Type, Int32Type, UInt8Type, UInt32Typ
 use trainer_data::MemoryScan;
 
 use super::*;
-use crate::contract::{gpus, spec, steps, table};
+use crate::contract::{classes, gpus, spec, steps, table};
 use crate::{PlanSpec, Step, fit, fit_scan};
 
 fn plan(table: &Table, steps: &str) -> (Arc<FittedPlan>, Vec<Warning>) {
@@ -47,7 +47,7 @@ fn a_table_holds_what_a_learner_is_given() {
     let (all, other) = (table(3000, 1), table(1500, 2));
     for steps in steps() {
         let name = format!("{steps:?}");
-        let plan = Arc::new(fit(&all, None, &PlanSpec { needs: None, ..spec(steps) }).unwrap().0);
+        let plan = Arc::new(fit(&all, Some(&classes(3000)), &PlanSpec { needs: None, ..spec(steps) }).unwrap().0);
         let applied = plan.apply(&other, &Device::Cpu).unwrap();
         let over = plan.over(scan(&other.to_batch(), &[1, 0, 700]), &Device::Cpu).unwrap();
         let made = Table::from_batch(&read(&over).unwrap()).unwrap();
@@ -76,7 +76,7 @@ fn neither_cuts_nor_threads_nor_devices_change_a_cell() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for steps in steps() {
         let name = format!("{steps:?}");
-        let plan = fit(&table(3000, 1), None, &PlanSpec { needs: None, ..spec(steps) }).unwrap().0;
+        let plan = fit(&table(3000, 1), Some(&classes(3000)), &PlanSpec { needs: None, ..spec(steps) }).unwrap().0;
         let plan = Arc::new(plan);
         let over = |cuts: &[usize], device: &Device| {
             let over = plan.over(scan(&batch, cuts), device).unwrap();
