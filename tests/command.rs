@@ -11,16 +11,18 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "fit",
     "predict",
     "evaluate",
+    "features",
     "export",
     "reproduce",
     "sync",
     "compare",
     "promote",
     "rollback",
+    "validate",
     "check",
     "config",
     "schema",

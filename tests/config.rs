@@ -15,7 +15,12 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 
 /// Every example that is shipped.
-const EXAMPLES: [&str; 3] = ["configs/training_config.yaml", "configs/churn_pipeline.yaml", "configs/minimal.yaml"];
+const EXAMPLES: [&str; 4] = [
+    "configs/training_config.yaml",
+    "configs/churn_pipeline.yaml",
+    "configs/feature_store.yaml",
+    "configs/minimal.yaml",
+];
 
 /// What a wrong config needs besides `--config`.
 struct More {

@@ -114,6 +114,31 @@ fn results_are_those_of_great_expectations() {
     }
 }
 
+/// Rows that come in batches give the very same result as rows that come at once, in every format.
+#[test]
+fn batches_give_the_same_result_as_the_whole() {
+    let peers = repository().join("tests/peers");
+    let (table, suite) = (table(&peers.join("expectations.csv")), suite(&peers.join("expectations.json")));
+    let schema = table.to_batch().schema();
+    for (name, format) in FORMATS {
+        let whole = json(&validate(&table, &suite, format));
+        for size in [1, 2, 3, 5] {
+            let mut checks = suite.begin(&schema, format).unwrap();
+            // Looked at in any order, taken in in that of the rows.
+            let starts: Vec<usize> = (0..table.rows()).step_by(size).collect();
+            let look = |&start: &usize| {
+                let rows: Vec<u32> = (start..(start + size).min(table.rows())).map(|row| row as u32).collect();
+                checks.look(&table.take(&rows), start as u64).unwrap()
+            };
+            let mut parts: Vec<_> = starts.iter().rev().map(look).collect();
+            parts.reverse();
+            parts.into_iter().for_each(|part| checks.merge(part));
+            assert_eq!(checks.rows(), table.rows() as u64);
+            assert_eq!(json(&checks.finish()), whole, "{name}, batches of {size}");
+        }
+    }
+}
+
 #[test]
 fn every_expectation_is_compared() {
     let suite = suite(&repository().join("tests/peers/expectations.json"));

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 use trainer_testkit::{Program, repository, scratch};
 
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
-const FILES: [(&str, &[&str]); 3] = [
+const FILES: [(&str, &[&str]); 4] = [
     ("churn", &["train.parquet", "test.parquet"]),
+    ("churn_store", &["train.parquet", "test.parquet", "features/data/user_features.parquet"]),
     ("events", &["user_events_20251119.csv"]),
     ("shop", &["customers.csv", "orders.csv"]),
 ];

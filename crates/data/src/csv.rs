@@ -4,12 +4,12 @@
 //! first rows has. Columns whose cells turn out to be of another type are read once more. The result does not depend on
 //! the cuts.
 
-mod cell;
-mod encoding;
-mod record;
-mod shape;
-mod tally;
-mod text;
+pub(crate) mod cell;
+pub(crate) mod encoding;
+pub(crate) mod record;
+pub(crate) mod shape;
+pub(crate) mod tally;
+pub(crate) mod text;
 
 use std::collections::HashSet;
 

@@ -20,7 +20,7 @@ pub(crate) struct Part {
 
 /// How a file's name says that it is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
+pub(crate) enum Packing {
     None,
     Gzip,
     Zstandard,
@@ -74,8 +74,8 @@ fn decode(
     }
 }
 
-/// Format and packing, by the name's extensions; the format that was asked for comes first.
-fn form(name: &str, asked: Option<Format>) -> Result<(Format, Packing), DataError> {
+/// The extension of a name in lower case, and the packing that another behind it stands for.
+pub(crate) fn extension(name: &str) -> (String, Packing) {
     let lower = name.to_ascii_lowercase();
     let (plain, packing) = match lower.strip_suffix(".gz") {
         Some(plain) => (plain, Packing::Gzip),
@@ -86,7 +86,13 @@ fn form(name: &str, asked: Option<Format>) -> Result<(Format, Packing), DataErro
     };
     let extension =
         plain.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, extension)| extension);
-    let format = match (asked, extension) {
+    (extension.to_owned(), packing)
+}
+
+/// Format and packing, by the name's extensions; the format that was asked for comes first.
+fn form(name: &str, asked: Option<Format>) -> Result<(Format, Packing), DataError> {
+    let (extension, packing) = extension(name);
+    let format = match (asked, extension.as_str()) {
         (Some(format), _) => format,
         (None, "parquet" | "pq") => Format::Parquet,
         (None, "csv" | "tsv") => Format::Csv,

@@ -18,8 +18,10 @@ mod parquet;
 mod plain;
 mod scan;
 mod signature;
+mod sink;
 mod source;
 pub mod split;
+mod stream;
 mod table;
 mod target;
 mod union;
@@ -37,8 +39,13 @@ pub use narrow::Narrowed;
 pub use needs::{Categories, Needs};
 pub use options::{CsvOptions, Encoding, Format, ReadOptions};
 pub use scan::{Batches, MemoryScan, Scan, ScanError};
+pub use sink::{Compression, Sink, SinkOptions, WrittenFile, sink, sink_in, write_bytes};
 pub use source::{Source, read, read_bytes, read_local};
+pub use stream::{
+    ColumnType, Dropped, FileFormat, FileScan, Lenient, Malformed, MalformedRow, Quarantine, ScanOptions, ScanReport,
+    ScannedFile, TypeChanged, Unparsable,
+};
 pub use table::{Place, Table};
 pub use target::{Target, alike_classes, target, target_of_classes};
 pub use warning::Warning;
-pub use write::{write, write_csv, write_parquet};
+pub use write::{write, write_csv, write_parquet, write_parquet_batch};

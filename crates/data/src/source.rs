@@ -1,15 +1,19 @@
 //! Where files lie: a local folder, or a prefix of an S3 bucket.
 
-mod bucket;
-mod folder;
+pub(crate) mod bucket;
+pub(crate) mod folder;
+pub(crate) mod object;
 mod pattern;
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use self::bucket::Bucket;
 use self::folder::Folder;
+use self::object::Object;
 use crate::{DataError, Fault, Input, ReadOptions, file, union};
 
 /// A place that paths are relative to. Open it with [`Source::open`].
@@ -24,7 +28,7 @@ enum Root {
 
 /// What a path stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted<'a> {
+pub(crate) enum Wanted<'a> {
     /// A file, or a folder of files.
     Named(&'a str),
     /// All files that match.
@@ -32,7 +36,7 @@ enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(path: &'a str) -> Self {
+    pub(crate) fn of(path: &'a str) -> Self {
         if path.contains(['*', '?', '[']) { Self::Matching(path) } else { Self::Named(path) }
     }
 }
@@ -117,6 +121,63 @@ fn read_folder(folder: &Folder, path: &str, options: &ReadOptions) -> Result<Inp
         parts.push(file::read(&found.display().to_string(), bytes, options)?);
     }
     union::of_parts(parts)
+}
+
+/// A file that was found: what it is called, how long it is, and where its bytes are.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) at: Location,
+}
+
+impl Found {
+    /// The file's bytes from the first on.
+    pub(crate) fn read(&self) -> Result<Box<dyn Read + Send>, DataError> {
+        match &self.at {
+            Location::File(path) => Ok(Box::new(folder::open(path)?)),
+            Location::Object(object) => Ok(Box::new(object::Stream::of(object.clone()))),
+        }
+    }
+}
+
+/// Where a file's bytes are.
+#[derive(Debug, Clone)]
+pub(crate) enum Location {
+    File(PathBuf),
+    Object(Arc<Object>),
+}
+
+/// The variables that say how a bucket is reached. Those that are not Unicode are none of them.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    let variables = std::env::vars_os();
+    variables.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// The bucket and the path in it, of an `s3://` URL.
+pub(crate) fn bucket(path: &str, environment: Vec<(String, String)>) -> Result<Option<(Bucket, &str)>, DataError> {
+    let Some((scheme, rest)) = path.split_once("://") else { return Ok(None) };
+    if !matches!(scheme, "s3" | "s3a") {
+        let message = format!("expected a local path or s3://bucket/path, found {scheme}://");
+        return Err(DataError::options(Fault::new("unknown_scheme", message)));
+    }
+    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    Ok(Some((Bucket::open(name, environment)?, path)))
+}
+
+/// The files that a local path or `s3://` URL stands for (file, folder or pattern), by name; at least one.
+///
+/// # Errors
+/// As [`Source::read`], before a byte is read.
+pub(crate) fn locate(path: &str, environment: Vec<(String, String)>) -> Result<Vec<Found>, DataError> {
+    if let Some((bucket, path)) = bucket(path, environment)? {
+        return object::locate(bucket, path);
+    }
+    let of_file = |path: PathBuf| {
+        let bytes = folder::length(&path)?;
+        Ok(Found { name: path.display().to_string(), bytes, at: Location::File(path) })
+    };
+    Folder::here().find(Wanted::of(path))?.into_iter().map(of_file).collect()
 }
 
 async fn read_bucket(bucket: &Bucket, path: &str, options: &ReadOptions) -> Result<Input, DataError> {

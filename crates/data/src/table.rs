@@ -126,6 +126,15 @@ impl Table {
         Ok(Self { origin: self.origin.clone(), ..Self::from_columns(columns)? })
     }
 
+    /// The same rows with more columns at the end.
+    ///
+    /// # Errors
+    /// As [`Table::from_columns`].
+    pub fn with_columns(&self, more: Vec<Column>) -> Result<Self, DataError> {
+        let columns = self.columns.iter().cloned().chain(more).collect();
+        Ok(Self { origin: self.origin.clone(), ..Self::from_columns(columns)? })
+    }
+
     /// The file of a row (from 0), and the row's number in it.
     pub fn place(&self, row: usize) -> Place {
         let mut row = match &self.origin.taken {
@@ -147,15 +156,7 @@ impl Table {
     }
 
     pub(crate) fn missing(&self, name: &str) -> DataError {
-        let fault = Fault::new("missing_column", "expected a column of that name, found none").column(name);
-        let fault = match self.files().next() {
-            Some(file) => fault.file(file),
-            None => fault,
-        };
-        DataError::mismatch(match nearest(name, self.names()) {
-            Some(near) => fault.hint(format!("there is a column `{near}`")),
-            None => fault.hint(format!("the columns are {}", listed(self.names()))),
-        })
+        missing(name, self.columns.iter().map(Column::name), self.files().next())
     }
 }
 
@@ -177,6 +178,19 @@ pub(crate) fn check_name<'a>(name: &'a str, position: usize, seen: &mut HashSet<
         return Err(DataError::malformed(Fault::new("duplicate_column_name", message).column(name)));
     }
     Ok(())
+}
+
+/// The error for a column that is not there.
+pub(crate) fn missing<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone, file: Option<&str>) -> DataError {
+    let fault = Fault::new("missing_column", "expected a column of that name, found none").column(name);
+    let fault = match file {
+        Some(file) => fault.file(file),
+        None => fault,
+    };
+    DataError::mismatch(match nearest(name, names.clone()) {
+        Some(near) => fault.hint(format!("there is a column `{near}`")),
+        None => fault.hint(format!("the columns are {}", listed(names))),
+    })
 }
 
 /// At most eight names, and how many more there are.

@@ -99,8 +99,8 @@ fn join(name: &str, pieces: Vec<Piece>, warnings: &mut Vec<Warning>) -> Result<C
         }
         kind = wider;
     }
-    let kinds: Vec<&Column> = pieces.iter().map(|piece| &piece.column).collect();
-    let to = widest(kind, &kinds);
+    let typed = pieces.iter().filter(|piece| piece.column.kind() != Kind::Null);
+    let to = widest(kind, &typed.map(|piece| piece.column.array().data_type()).collect::<Vec<_>>());
     let arrays = pieces.iter().map(|piece| as_type(name, piece, &to)).collect::<Result<Vec<_>, _>>()?;
     drop(pieces);
     let array =
@@ -111,7 +111,7 @@ fn join(name: &str, pieces: Vec<Piece>, warnings: &mut Vec<Warning>) -> Result<C
 }
 
 /// The kind that holds the values of both: integers are floats too, and text where their digits are.
-fn wider(a: Kind, b: Kind, digits: bool) -> Option<Kind> {
+pub(crate) fn wider(a: Kind, b: Kind, digits: bool) -> Option<Kind> {
     match (a, b) {
         _ if a == b => Some(a),
         (Kind::Integer, Kind::Float) | (Kind::Float, Kind::Integer) => Some(Kind::Float),
@@ -130,11 +130,9 @@ fn disagree(name: &str, known: &Piece, piece: &Piece) -> DataError {
     DataError::mismatch(Fault::new("files_differ", message).file(piece.file.to_string()).column(name))
 }
 
-/// The arrow type of the joined column.
-fn widest(kind: Kind, columns: &[&Column]) -> DataType {
-    let types: Vec<&DataType> =
-        columns.iter().filter(|column| column.kind() != Kind::Null).map(|column| column.array().data_type()).collect();
-    if let [one, rest @ ..] = types.as_slice()
+/// The arrow type of the joined column, given those of its parts that have any value.
+pub(crate) fn widest(kind: Kind, types: &[&DataType]) -> DataType {
+    if let [one, rest @ ..] = types
         && rest.iter().all(|other| other == one)
     {
         return (*one).clone();

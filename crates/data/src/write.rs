@@ -37,16 +37,25 @@ pub fn write(table: &Table, path: &Path) -> Result<(), DataError> {
 /// # Errors
 /// `Unwritable` with the path.
 pub fn write_parquet(table: &Table, path: &Path) -> Result<(), DataError> {
-    atomically(path, |out| {
-        let batch = batch(table).map_err(io::Error::other)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .build();
-        let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(io::Error::other)?;
-        writer.write(&batch).map_err(io::Error::other)?;
-        writer.close().map(|_| ()).map_err(io::Error::other)
-    })
+    atomically(path, |out| write_rows(&batch(table).map_err(io::Error::other)?, out))
+}
+
+/// Writes rows of any types as Parquet, as [`write_parquet`] does.
+///
+/// # Errors
+/// `Unwritable` with the path.
+pub fn write_parquet_batch(batch: &RecordBatch, path: &Path) -> Result<(), DataError> {
+    atomically(path, |out| write_rows(batch, out))
+}
+
+fn write_rows(batch: &RecordBatch, out: &mut (impl Write + Send)) -> io::Result<()> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .build();
+    let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(io::Error::other)?;
+    writer.write(batch).map_err(io::Error::other)?;
+    writer.close().map(|_| ()).map_err(io::Error::other)
 }
 
 /// Writes a table as CSV: comma, a header, LF line ends, quotes where needed, missing cells empty.
@@ -64,7 +73,11 @@ pub fn write_csv(table: &Table, path: &Path) -> Result<(), DataError> {
     })
 }
 
-fn write_record<'a>(out: &mut impl Write, cells: impl ExactSizeIterator<Item = Option<&'a str>>) -> io::Result<()> {
+/// Writes one line of CSV.
+pub(crate) fn write_record<'a>(
+    out: &mut impl Write,
+    cells: impl ExactSizeIterator<Item = Option<&'a str>>,
+) -> io::Result<()> {
     let alone = cells.len() == 1;
     for (position, cell) in cells.enumerate() {
         if position > 0 {

@@ -8,6 +8,7 @@
 mod codes;
 #[cfg(test)]
 mod contract;
+pub mod dqx;
 mod error;
 mod evaluation;
 pub mod expectation;

@@ -9,7 +9,9 @@ mod random;
 mod server;
 mod synthetic;
 
-pub use place::{onnxruntime, python, python_mlflow2, python_spark, repository, scratch, shared, xgboost};
+pub use place::{
+    onnxruntime, python, python_feast, python_mlflow2, python_spark, repository, scratch, shared, weed, xgboost,
+};
 pub use program::{Outcome, Program};
 pub use proxy::{Fault, Proxy};
 pub use random::SplitMix64;

@@ -19,6 +19,17 @@ pub fn python() -> PathBuf {
     path
 }
 
+/// SeaweedFS, beside the tests' Python, or where `TRAINER_TEST_WEED` says.
+///
+/// # Panics
+/// When it is not there.
+pub fn weed() -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_WEED").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| python().with_file_name("weed"));
+    assert!(path.exists(), "no SeaweedFS at {}: run ./tests/run once, it installs it", path.display());
+    path
+}
+
 /// The Python that has the last MLflow before 3.0: what `./tests/run` made, or names in `TRAINER_TEST_PYTHON_MLFLOW2`.
 ///
 /// # Panics
@@ -27,6 +38,17 @@ pub fn python_mlflow2() -> PathBuf {
     let named = std::env::var_os("TRAINER_TEST_PYTHON_MLFLOW2").map(PathBuf::from);
     let path = named.unwrap_or_else(|| repository().join("target/python-mlflow2/bin/python"));
     assert!(path.exists(), "no Python with MLflow 2 at {}: run ./tests/run once, it makes one", path.display());
+    path
+}
+
+/// The Python that has Feast and DuckDB: what `./tests/run` made, or names in `TRAINER_TEST_PYTHON_FEAST`.
+///
+/// # Panics
+/// When there is none.
+pub fn python_feast() -> PathBuf {
+    let named = std::env::var_os("TRAINER_TEST_PYTHON_FEAST").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| repository().join("target/python-feast/bin/python"));
+    assert!(path.exists(), "no Python with Feast at {}: run ./tests/run once, it makes one", path.display());
     path
 }
 

@@ -56,6 +56,53 @@ impl Server {
         })
     }
 
+    /// SeaweedFS with its S3 door, which asks for `testkey` and `testsecret12345`, and with one bucket, `train-data`.
+    ///
+    /// # Panics
+    /// As [`Server::start`], and when the bucket cannot be made within a minute.
+    pub fn seaweed(folder: &Path) -> Self {
+        let config = folder.join("s3.json");
+        let identity = r#"{"identities":[{"name":"t","credentials":[{"accessKey":"testkey","secretKey":"testsecret12345"}],
+            "actions":["Admin","Read","Write","List","Tagging"]}]}"#;
+        std::fs::write(&config, identity).expect("a folder that can be written");
+        let filer = free_port();
+        let server = Self::start(|port| {
+            let mut command = Command::new(crate::weed());
+            command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=20", "-filer", "-s3"]);
+            command.args([
+                "-master.volumeSizeLimitMB=64",
+                &format!("-s3.port={port}"),
+                &format!("-filer.port={filer}"),
+            ]);
+            for door in [
+                "master.port",
+                "volume.port",
+                "master.port.grpc",
+                "volume.port.grpc",
+                "filer.port.grpc",
+                "s3.port.grpc",
+            ] {
+                command.arg(format!("-{door}={}", free_port()));
+            }
+            command.arg(format!("-dir={}", folder.display())).arg(format!("-s3.config={}", config.display()));
+            command
+        });
+        let make = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, filer))?;
+            let head = "POST /buckets/train-data/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
+            stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let started = Instant::now();
+        while !make().is_ok_and(|answer| answer.starts_with("HTTP/1.1 201")) {
+            assert!(started.elapsed() < Duration::from_secs(60), "SeaweedFS makes no bucket");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        server
+    }
+
     /// `mlflow server` of the tests' Python, with its database and its files in a folder.
     ///
     /// # Panics

@@ -5,7 +5,8 @@ use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use trainer_data::DataError;
+use trainer_data::{DataError, ScanError};
+use trainer_engine::EngineError;
 use trainer_features::FeatureError;
 use trainer_kernels::Unavailable;
 use trainer_models::ModelError;
@@ -126,6 +127,7 @@ fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
     None.or_else(|| link.downcast_ref().map(|failure: &Failure| failure.exit))
         .or_else(|| link.downcast_ref().map(|stopped: &Stopped| stopped.exit()))
         .or_else(|| link.downcast_ref().map(exit_of_data))
+        .or_else(|| link.downcast_ref().map(exit_of_engine))
         .or_else(|| link.downcast_ref().map(exit_of_features))
         .or_else(|| link.downcast_ref().map(exit_of_model))
         .or_else(|| link.downcast_ref().map(|_: &QualityError| Exit::Usage))
@@ -136,6 +138,29 @@ fn exit_of_link(link: &(dyn StdError + 'static)) -> Option<Exit> {
 
 fn exit_of_data(error: &DataError) -> Exit {
     if matches!(error, DataError::Options(_)) { Exit::Usage } else { Exit::Data }
+}
+
+fn exit_of_engine(error: &EngineError) -> Exit {
+    match error {
+        EngineError::Config(_) => Exit::Usage,
+        EngineError::Data(_) | EngineError::Memory(_) => Exit::Data,
+        EngineError::Internal(_) => Exit::Bug,
+    }
+}
+
+/// An error of a scan, as one whose exit code can be found. A new library error enum is one row here.
+pub fn anyhow_of(error: ScanError) -> anyhow::Error {
+    fn known<E: StdError + Send + Sync + 'static>(error: ScanError) -> Result<anyhow::Error, ScanError> {
+        error.downcast::<E>().map(|error| anyhow::Error::new(*error))
+    }
+    known::<DataError>(error)
+        .or_else(known::<FeatureError>)
+        .or_else(known::<EngineError>)
+        .or_else(known::<Failure>)
+        .or_else(known::<Stopped>)
+        .or_else(known::<Unavailable>)
+        .or_else(known::<std::io::Error>)
+        .unwrap_or_else(|error| anyhow::Error::from_boxed(error))
 }
 
 fn exit_of_features(error: &FeatureError) -> Exit {

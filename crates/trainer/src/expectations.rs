@@ -16,17 +16,23 @@ const NAMED: usize = 8;
 /// # Errors
 /// A file that cannot be read or is no suite, a suite without expectations.
 pub fn suite(config: &Config) -> anyhow::Result<Option<Suite>> {
-    Ok(match &config.data.expectations {
-        None => None,
-        Some(Expectations::Inline(expectations)) => {
-            Some(Suite::inline(config.project.name.as_str(), expectations.clone())?)
-        }
-        Some(Expectations::File(path)) => {
+    let given = config.data.expectations.as_ref();
+    given.map(|given| suite_of(given, &config.project.name, "data.expectations")).transpose()
+}
+
+/// The suite of these expectations; `name` is what one without a file is called, `key` where the config has it.
+///
+/// # Errors
+/// As [`suite`].
+pub fn suite_of(expectations: &Expectations, name: &str, key: &str) -> anyhow::Result<Suite> {
+    match expectations {
+        Expectations::Inline(expectations) => Ok(Suite::inline(name, expectations.clone())?),
+        Expectations::File(path) => {
             let text = fs_err::read_to_string(path)?;
             let suite = Suite::from_gx_json(&text);
-            Some(suite.map_err(|error| Failure::usage(format!("data.expectations: {path}: {error}")))?)
+            Ok(suite.map_err(|error| Failure::usage(format!("{key}: {path}: {error}")))?)
         }
-    })
+    }
 }
 
 /// Holds the suite against the training rows; the result has the form of Great Expectations.
@@ -38,14 +44,14 @@ pub fn validate(table: &Table, suite: &Suite, started: jiff::Timestamp) -> Valid
     result
 }
 
-/// Why nothing is trained on this data, if so.
-pub fn refusal(result: &ValidationResult) -> Option<String> {
+/// Why nothing is done with these rows, if so; `rows` is what they are called.
+pub fn refusal(result: &ValidationResult, rows: &str) -> Option<String> {
     let failures: Vec<&ExpectationResult> = result.critical_failures().collect();
     if failures.is_empty() {
         return None;
     }
     let all = result.statistics.evaluated_expectations;
-    let mut message = format!("{} of {all} expectations on the training data do not hold", failures.len());
+    let mut message = format!("{} of {all} expectations on {rows} do not hold", failures.len());
     for failure in failures.iter().take(NAMED) {
         message += &format!("\n  {}", line(failure));
     }

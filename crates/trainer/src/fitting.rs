@@ -14,6 +14,7 @@ use crate::evaluation::evaluation_json;
 use crate::exit::Failure;
 use crate::expectations;
 use crate::export::with_uuid;
+use crate::feature_store::PartView;
 use crate::input::Inputs;
 use crate::interrupt;
 use crate::lock::{FORMAT, Lock, LockedInput, Program, UsedDevice, hex_sha256};
@@ -48,6 +49,8 @@ pub struct Finished {
     pub record: Record,
     /// SHA-256 of the model file.
     pub model_hash: String,
+    /// What the views of a feature store brought.
+    pub feature_views: Vec<PartView>,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -76,7 +79,7 @@ pub fn fit(
     let expected = suite.map(|suite| expectations::validate(&inputs.train.table, &suite, started));
     if let Some(expected) = &expected {
         folder.add(file::EXPECTATIONS, pretty(expected)?)?;
-        if let Some(message) = expectations::refusal(expected) {
+        if let Some(message) = expectations::refusal(expected, "the training data") {
             let path = folder.commit("refused")?.join(file::EXPECTATIONS);
             let hint = format!("all results are in {}", path.display());
             return Err(Failure::data(format!("{message}\n  hint: {hint}")).into());
@@ -140,7 +143,7 @@ pub fn fit(
     checksums::write(&mut folder)?;
     interrupt::check()?;
     let run_dir = folder.commit(&model_hash)?;
-    Ok(Finished { run_dir, record, model_hash, outcome })
+    Ok(Finished { run_dir, record, model_hash, feature_views: inputs.brought.views, outcome })
 }
 
 /// Seconds of the stages that are done.
@@ -210,6 +213,7 @@ pub fn material(inputs: &Inputs) -> Material {
     Material {
         train: inputs.train.table.clone(),
         test: inputs.test.as_ref().map(|input| input.table.clone()),
+        select: inputs.brought.features.clone(),
         rival: None,
     }
 }
@@ -244,6 +248,7 @@ fn lock(
         seed: loaded.config.seed,
         device: UsedDevice { asked: loaded.config.device.clone(), used: device.name() },
         inputs: locked.collect(),
+        feature_views: inputs.brought.views.clone(),
         rows: outcome.rows,
         judged: outcome.judged,
         model_hash: model_hash.to_owned(),

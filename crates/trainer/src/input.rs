@@ -4,6 +4,7 @@ use trainer_data::{Input, InputFile, Kind, ReadOptions, Source};
 
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::feature_store::Brought;
 
 /// The files of a run.
 pub struct Inputs {
@@ -11,17 +12,19 @@ pub struct Inputs {
     pub train: Input,
     /// Rows to judge on.
     pub test: Option<Input>,
+    /// What a feature store brought to both.
+    pub brought: Brought,
 }
 
 impl Inputs {
     /// Reads what the config names.
     ///
     /// # Errors
-    /// Those of [`Source::read`].
+    /// Those of [`Source::read`], and those of a feature store.
     pub fn read(config: &Config) -> anyhow::Result<Self> {
         let data = &config.data;
         let options = read_options(config);
-        wait(async {
+        let mut inputs = wait(async {
             let source = Source::open(&data.source)?;
             let train = source.read(&data.train_path, &options).await?;
             // What is text in one file is text in the other, though all its cells may look like numbers.
@@ -32,8 +35,13 @@ impl Inputs {
                 Some(path) => Some(source.read(path, &options).await?),
                 None => None,
             };
-            Ok(Self { train, test })
-        })
+            Ok(Self { train, test, brought: Brought::default() })
+        })?;
+        inputs.brought.join(config, "train", &mut inputs.train)?;
+        if let Some(test) = &mut inputs.test {
+            inputs.brought.join(config, "test", test)?;
+        }
+        Ok(inputs)
     }
 
     /// Whether test and training rows come from different files, whatever they are called.
@@ -58,7 +66,13 @@ impl Inputs {
     pub fn files(&self) -> Vec<(&'static str, &InputFile)> {
         let train = self.train.files.iter().map(|file| ("train", file));
         let test = self.test.iter().flat_map(|input| &input.files).map(|file| ("test", file));
-        train.chain(test).collect()
+        let features = self.brought.files.iter().map(|file| ("features", file));
+        train.chain(test).chain(features).collect()
+    }
+
+    /// The files that rows of an input, this one of the run's, and their features came from.
+    pub fn behind<'a>(&'a self, input: &'a Input) -> Vec<&'a InputFile> {
+        input.files.iter().chain(&self.brought.files).collect()
     }
 }
 
@@ -72,6 +86,24 @@ pub fn read_one(path: &str, config: &Config, text: Vec<String>) -> anyhow::Resul
     // The format is that of the training files; another file says its own by its name.
     let options = ReadOptions { format: None, text, ..options };
     wait(async { Ok(trainer_data::read(path, &options).await?) })
+}
+
+/// Reads a file, a folder or a pattern, local or of a bucket, which may be at an endpoint of its own.
+///
+/// # Errors
+/// Those of [`trainer_data::read`].
+pub fn read_place(place: &str, options: &ReadOptions, s3_endpoint: Option<&str>) -> anyhow::Result<Input> {
+    let in_bucket = place.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    wait(async {
+        let (Some((bucket, path)), Some(endpoint)) = (in_bucket, s3_endpoint) else {
+            return Ok(trainer_data::read(place, options).await?);
+        };
+        let variables = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(key, _)| key != "AWS_ENDPOINT_URL_S3")
+            .chain([("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())]);
+        Ok(Source::open_in(&format!("s3://{bucket}/"), variables)?.read(path, options).await?)
+    })
 }
 
 fn read_options(config: &Config) -> ReadOptions {

@@ -10,6 +10,8 @@ pub mod evaluation;
 pub mod exit;
 pub mod expectations;
 pub mod export;
+pub mod feature_run;
+pub mod feature_store;
 pub mod fitting;
 pub mod input;
 pub mod interrupt;
@@ -27,6 +29,7 @@ pub mod sample;
 pub mod saved_run;
 pub mod text_table;
 pub mod tracking;
+pub mod validation;
 pub mod warned;
 
 pub use command::main;

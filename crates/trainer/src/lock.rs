@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use trainer_data::InputFile;
 
+use crate::feature_store::PartView;
 use crate::run::{JudgedPart, Rows};
 
 /// The version of the file's shape.
@@ -27,6 +28,9 @@ pub struct Lock {
     pub device: UsedDevice,
     /// The files that were read.
     pub inputs: Vec<LockedInput>,
+    /// What the views of a feature store brought, for each part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feature_views: Vec<PartView>,
     /// Rows of each part.
     pub rows: Rows,
     /// The part that was judged.
@@ -72,7 +76,7 @@ pub struct UsedDevice {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedInput {
-    /// `train` or `test`.
+    /// `train`, `test`, or `features` for the files of a feature store.
     pub part: String,
     /// The file.
     #[serde(flatten)]

@@ -88,6 +88,8 @@ fn facts(config: &Config, lock: &Lock, outcome: &Outcome) -> Vec<(String, String
         ("plan SHA-256", lock.plan_hash.clone()),
         ("trainer", format!("{} on {}", lock.trainer.version, lock.trainer.platform)),
     ];
+    let features = lock.feature_views.iter().map(|it| ("features", it.line()));
+    facts.extend(features);
     facts.extend(decision.map(|decision| ("decision threshold", decision)));
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -3,14 +3,16 @@
 pub mod churn;
 mod draw;
 mod events;
+mod history;
 mod shop;
 
 use trainer_data::{Column, DataError, Table};
 
 use churn::Customer;
+use history::Snapshot;
 
 /// The samples that there are.
-pub const NAMES: [&str; 3] = ["churn", "events", "shop"];
+pub const NAMES: [&str; 4] = ["churn", "churn_store", "events", "shop"];
 
 /// What a file of a sample holds.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ pub type Files = Vec<(&'static str, Content)>;
 /// Rows of the churn sample's two files.
 const CHURN_TRAIN_ROWS: u64 = 10_000;
 const CHURN_TEST_ROWS: u64 = 2_000;
+/// Rows of the labels of the sample with a feature store.
+const LABELS_TRAIN_ROWS: u64 = 2_000;
+const LABELS_TEST_ROWS: u64 = 600;
 /// Lines of the event log.
 const EVENTS: u64 = 2_000;
 /// Lines of the shop's two exports.
@@ -50,6 +55,7 @@ const ORDERS: u64 = 1_200;
 pub fn files(name: &str) -> Option<Result<Files, DataError>> {
     match name {
         "churn" => Some(churn_files()),
+        "churn_store" => Some(churn_store_files()),
         "events" => {
             let log = Content::Text(events::log("2025-11-19", EVENTS));
             Some(Ok(vec![("user_events_20251119.csv", log)]))
@@ -66,6 +72,38 @@ pub fn files(name: &str) -> Option<Result<Files, DataError>> {
 fn churn_files() -> Result<Files, DataError> {
     let part = |skip, count| churn_table(&churn::customers(skip, count).collect::<Vec<_>>()).map(Content::Table);
     Ok(vec![("train.parquet", part(0, CHURN_TRAIN_ROWS)?), ("test.parquet", part(CHURN_TRAIN_ROWS, CHURN_TEST_ROWS)?)])
+}
+
+/// The labels alone, and beside them what was known of the customers at several times.
+fn churn_store_files() -> Result<Files, DataError> {
+    let customers: Vec<Customer> = churn::customers(0, LABELS_TRAIN_ROWS + LABELS_TEST_ROWS).collect();
+    let (train, test) = customers.split_at(LABELS_TRAIN_ROWS as usize);
+    let labels =
+        |rows: &[Customer]| churn_table(rows)?.select(&["user_id", "event_timestamp", "target"]).map(Content::Table);
+    let history = Content::Table(history_table(&history::snapshots(&customers))?);
+    Ok(vec![
+        ("train.parquet", labels(train)?),
+        ("test.parquet", labels(test)?),
+        ("features/data/user_features.parquet", history),
+    ])
+}
+
+fn history_table(rows: &[Snapshot]) -> Result<Table, DataError> {
+    let integers = |name: &str, cell: fn(&Snapshot) -> i64| {
+        Column::from_integers(name, rows.iter().map(|row| Some(cell(row))).collect())
+    };
+    let times = |name: &str, cell: fn(&Snapshot) -> i64| {
+        Column::from_timestamps(name, rows.iter().map(|row| Some(cell(row))).collect())
+    };
+    let amounts = rows.iter().map(|row| Some(row.avg_purchase_cents as f64 / 100.0)).collect();
+    Table::from_columns(vec![
+        integers("user_id", |row| row.user_id),
+        times("event_timestamp", |row| row.event_timestamp_us),
+        times("created", |row| row.created_us),
+        integers("total_purchases", |row| row.total_purchases),
+        Column::from_numbers("avg_purchase_amount", amounts),
+        integers("tenure_months", |row| row.tenure_months),
+    ])
 }
 
 fn churn_table(rows: &[Customer]) -> Result<Table, DataError> {

@@ -12,6 +12,7 @@ use trainer_tracking::Record;
 
 use crate::config::{Config, Overlay, load};
 use crate::exit::Failure;
+use crate::feature_store::Brought;
 use crate::lock::{Lock, hex_sha256};
 use crate::run::Predicted;
 
@@ -96,9 +97,23 @@ impl SavedRun {
             text.push(self.config.data.target.clone());
         }
         let mut input = crate::input::read_one(path, &self.config, text)?;
+        self.add_features(&mut input)?;
         // What training left out need not be there at all.
         input.warnings.retain(|warning| warning.code != "absent_column");
         Ok(input)
+    }
+
+    /// Brings the features of the run's store to rows that have none.
+    fn add_features(&self, input: &mut Input) -> anyhow::Result<()> {
+        if self.config.features.store_path.is_none() {
+            return Ok(());
+        }
+        if self.plan.inputs().iter().all(|column| input.table.column(&column.name).is_some()) {
+            let message = "the rows have the features already: the feature store is not asked";
+            input.warnings.push(Warning::of_table("features_given", input.table.rows() as u64, message));
+            return Ok(());
+        }
+        Brought::default().join(&self.config, "rows", input)
     }
 
     /// How classes become one number, as in the run.

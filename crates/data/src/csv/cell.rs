@@ -12,7 +12,7 @@ const TOKENS: &[&str] = &[
 
 /// A cell, as far as its own text says.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// Nothing at all.
     Empty,
     /// What was declared to stand for a missing value.
@@ -40,34 +40,34 @@ pub(super) enum Cell {
 
 /// A date with a time of day.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Instant {
+pub(crate) struct Instant {
     /// Since 1970-01-01.
-    pub(super) seconds: i64,
-    pub(super) nanoseconds: u32,
+    pub(crate) seconds: i64,
+    pub(crate) nanoseconds: u32,
     /// Whether it names its distance from UTC (and is given in UTC).
-    pub(super) zone: bool,
+    pub(crate) zone: bool,
 }
 
 /// How cells are written.
 #[derive(Debug, Clone)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     nulls: Option<Vec<Vec<u8>>>,
     decimal: u8,
 }
 
 impl Rules {
-    pub(super) fn new(options: &CsvOptions) -> Self {
+    pub(crate) fn new(options: &CsvOptions) -> Self {
         let nulls = options.nulls.as_ref().map(|nulls| nulls.iter().map(|null| null.as_bytes().to_vec()).collect());
         Self { nulls, decimal: options.decimal as u8 }
     }
 
     /// What a cell is. Spaces around numbers, dates and booleans do not count.
     #[inline]
-    pub(super) fn cell(&self, raw: &[u8]) -> Cell {
+    pub(crate) fn cell(&self, raw: &[u8]) -> Cell {
         if raw.is_empty() {
             return Cell::Empty;
         }
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == raw)) {
+        if self.is_null(raw) {
             return Cell::Missing;
         }
         let text = if raw[0] > b' ' && raw[raw.len() - 1] > b' ' { raw } else { raw.trim_ascii() };
@@ -92,8 +92,23 @@ impl Rules {
         }
     }
 
-    /// The value as a float of a cell that is `Long`.
-    pub(super) fn long(&self, raw: &[u8]) -> f64 {
+    /// Whether it is declared what stands for a missing value.
+    pub(crate) fn has_nulls(&self) -> bool {
+        self.nulls.is_some()
+    }
+
+    /// Whether a cell was declared to stand for a missing value.
+    pub(crate) fn is_null(&self, raw: &[u8]) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == raw))
+    }
+
+    /// The decimal mark.
+    pub(crate) fn decimal(&self) -> u8 {
+        self.decimal
+    }
+
+    /// The value as a float of a cell that is `Long` or `Zeros`.
+    pub(crate) fn long(&self, raw: &[u8]) -> f64 {
         float(raw.trim_ascii(), self.decimal)
     }
 

@@ -1,9 +1,12 @@
 //! Bytes to UTF-8: never lossy, never guessed.
 
+mod blocks;
+
 use std::borrow::Cow;
 
 use memchr::memchr;
 
+pub(crate) use self::blocks::{Decoder, Unfit};
 use crate::options::Encoding;
 use crate::{DataError, Fault};
 
@@ -22,7 +25,7 @@ const WINDOWS_1252: [char; 32] = [
 ///
 /// # Errors
 /// `Malformed` (`encoding`, `nul_byte`) with the byte offset in the file.
-pub(super) fn decode<'a>(bytes: &'a [u8], encoding: Encoding, file: &str) -> Result<Cow<'a, [u8]>, DataError> {
+pub(crate) fn decode<'a>(bytes: &'a [u8], encoding: Encoding, file: &str) -> Result<Cow<'a, [u8]>, DataError> {
     let text = match encoding {
         Encoding::Utf8 => utf8(bytes),
         Encoding::Utf16 | Encoding::Utf16Le | Encoding::Utf16Be => utf16(bytes, encoding),
@@ -45,7 +48,8 @@ pub(super) fn decode<'a>(bytes: &'a [u8], encoding: Encoding, file: &str) -> Res
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DataError> {
+/// Refuses text whose first bytes are of another encoding than UTF-8.
+pub(crate) fn check_head(bytes: &[u8]) -> Result<(), DataError> {
     if bytes.starts_with(LITTLE_ENDIAN_MARK) || bytes.starts_with(BIG_ENDIAN_MARK) {
         let fault = Fault::new("encoding", "expected UTF-8, found the byte order mark of UTF-16 at byte 0");
         return Err(DataError::malformed(fault.hint("set data.csv.encoding: utf-16")));
@@ -55,6 +59,11 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DataError> {
         let fault = Fault::new("encoding", format!("expected UTF-8, found every other byte NUL from byte {offset}"));
         return Err(DataError::malformed(fault.hint(format!("set data.csv.encoding: {order}"))));
     }
+    Ok(())
+}
+
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DataError> {
+    check_head(bytes)?;
     if let Err(error) = std::str::from_utf8(bytes) {
         let offset = error.valid_up_to();
         let message = format!("expected UTF-8, found byte 0x{:02x} at byte {offset}", bytes[offset]);

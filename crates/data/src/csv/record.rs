@@ -8,16 +8,16 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 /// The characters that shape the text.
 #[derive(Debug, Clone)]
-pub(super) struct Dialect {
-    pub(super) delimiter: u8,
-    pub(super) quote: Option<u8>,
+pub(crate) struct Dialect {
+    pub(crate) delimiter: u8,
+    pub(crate) quote: Option<u8>,
     /// By byte: whether it ends a field that is not quoted.
     ends: [bool; 256],
 }
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     /// A quoted field goes on after its closing quote.
     AfterQuote,
     /// A quoted field never ends.
@@ -28,22 +28,22 @@ pub(super) enum Flaw {
 
 /// What a field is followed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     Field,
     Record,
 }
 
 /// The inside of a field, as it stands in the text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
-    pub(super) raw: &'a [u8],
+pub(crate) struct Field<'a> {
+    pub(crate) raw: &'a [u8],
     /// Whether the inside has doubled quotes.
-    pub(super) doubled: bool,
-    pub(super) next: Next,
+    pub(crate) doubled: bool,
+    pub(crate) next: Next,
 }
 
 impl Dialect {
-    pub(super) fn new(delimiter: u8, quote: Option<u8>) -> Self {
+    pub(crate) fn new(delimiter: u8, quote: Option<u8>) -> Self {
         let mut ends = [false; 256];
         for byte in [delimiter, b'\n', b'\r'] {
             ends[byte as usize] = true;
@@ -53,7 +53,7 @@ impl Dialect {
 
     /// Reads the field that starts at `*at`, and moves `*at` behind its delimiter or line end.
     #[inline]
-    pub(super) fn field<'a>(&self, text: &'a [u8], at: &mut usize) -> Result<Field<'a>, Flaw> {
+    pub(crate) fn field<'a>(&self, text: &'a [u8], at: &mut usize) -> Result<Field<'a>, Flaw> {
         let start = *at;
         if self.quote.is_some() && text.get(start).copied() == self.quote {
             return self.quoted(text, at);
@@ -109,7 +109,7 @@ impl Dialect {
 
     /// Passes a line that holds nothing, or nothing but spaces, which are a cell where there is one column.
     #[inline]
-    pub(super) fn blank_line(&self, text: &[u8], at: &mut usize, one_column: bool) -> bool {
+    pub(crate) fn blank_line(&self, text: &[u8], at: &mut usize, one_column: bool) -> bool {
         let rest = &text[*at..];
         if !matches!(rest.first(), Some(b'\n' | b'\r' | b' ' | b'\t')) {
             return false;
@@ -125,7 +125,7 @@ impl Dialect {
 
     /// Where to cut the text into about equal parts, each starting at the start of a record, if quotes are regular:
     /// whoever reads the parts must see that each ends where the next begins. The first cut is 0, the last the end.
-    pub(super) fn cuts(&self, text: &[u8], part_bytes: usize) -> Vec<usize> {
+    pub(crate) fn cuts(&self, text: &[u8], part_bytes: usize) -> Vec<usize> {
         let mut cuts = vec![0];
         let mut quotes = 0;
         let mut counted = 0;
@@ -160,17 +160,22 @@ impl Dialect {
 
 impl Field<'_> {
     /// The field's value; `scratch` holds it where doubled quotes are made single.
-    pub(super) fn value<'s>(&'s self, quote: Option<u8>, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    pub(crate) fn value<'s>(&'s self, quote: Option<u8>, scratch: &'s mut Vec<u8>) -> &'s [u8] {
         let Some(quote) = quote.filter(|_| self.doubled) else { return self.raw };
-        scratch.clear();
-        let mut rest = self.raw;
-        while let Some(end) = memchr(quote, rest) {
-            scratch.extend_from_slice(&rest[..=end]);
-            rest = &rest[end + 2..];
-        }
-        scratch.extend_from_slice(rest);
+        single_quotes(self.raw, quote, scratch);
         scratch
     }
+}
+
+/// Writes the inside of a field, its doubled quotes made single.
+pub(crate) fn single_quotes(raw: &[u8], quote: u8, into: &mut Vec<u8>) {
+    into.clear();
+    let mut rest = raw;
+    while let Some(end) = memchr(quote, rest) {
+        into.extend_from_slice(&rest[..=end]);
+        rest = &rest[end + 2..];
+    }
+    into.extend_from_slice(rest);
 }
 
 #[cfg(test)]

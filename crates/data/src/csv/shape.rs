@@ -13,7 +13,7 @@ use super::cell::{Cell, Instant, Rules};
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Null,
     Boolean,
     Integer,
@@ -26,7 +26,7 @@ pub(super) enum Shape {
 
 /// The values of a part of a column, as long as all cells are of its type.
 #[derive(Debug)]
-pub(super) struct Cells {
+pub(crate) struct Cells {
     shape: Shape,
     values: Values,
     /// By row: whether the cell has a value.
@@ -46,7 +46,7 @@ enum Values {
 }
 
 impl Cells {
-    pub(super) fn new(shape: Shape, rows: usize) -> Self {
+    pub(crate) fn new(shape: Shape, rows: usize) -> Self {
         let values = match shape {
             Shape::Null => Values::None,
             Shape::Boolean => Values::Boolean(Vec::with_capacity(rows)),
@@ -59,13 +59,13 @@ impl Cells {
         Self { shape, values, valid: Vec::with_capacity(rows), nulls: 0 }
     }
 
-    pub(super) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         self.shape
     }
 
     /// Adds a cell; `false` when it is not of this type, and then nothing is added.
     #[inline]
-    pub(super) fn push(&mut self, cell: Cell, raw: &[u8], rules: &Rules) -> bool {
+    pub(crate) fn push(&mut self, cell: Cell, raw: &[u8], rules: &Rules) -> bool {
         let missing = match cell {
             Cell::Empty | Cell::Missing => true,
             Cell::Token => self.shape != Shape::Text,
@@ -105,7 +105,7 @@ impl Cells {
     }
 
     /// The parts, in order and all of one type, as one array.
-    pub(super) fn join(shape: Shape, parts: Vec<Self>) -> ArrayRef {
+    pub(crate) fn join(shape: Shape, parts: Vec<Self>) -> ArrayRef {
         debug_assert!(parts.iter().all(|part| part.shape == shape));
         let rows = parts.iter().map(|part| part.valid.len()).sum();
         let nulls = parts.iter().any(|part| part.nulls > 0).then(|| {
@@ -150,7 +150,8 @@ impl Cells {
     }
 }
 
-fn ticks(instant: Instant, shape: Shape) -> Option<i64> {
+/// The instant in the units of its column; `None` where it is not of the column's type.
+pub(crate) fn ticks(instant: Instant, shape: Shape) -> Option<i64> {
     match shape {
         Shape::Instant { nanoseconds, zone } if zone == instant.zone => {
             let (per_second, nanoseconds_each) = if nanoseconds { (1_000_000_000, 1) } else { (1_000_000, 1000) };

@@ -61,7 +61,7 @@ const UNTYPED: [Class; 2] = [Class::Formatted, Class::Text];
 
 /// How many cells of each kind a column has, and the first of each.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     counts: [u64; CLASSES],
     firsts: [Option<First>; CLASSES],
     /// Decimals of seconds beyond the sixth.
@@ -80,7 +80,7 @@ struct First {
 impl Tally {
     /// Counts a cell.
     #[inline]
-    pub(super) fn add(&mut self, cell: Cell, row: u64, raw: &[u8]) {
+    pub(crate) fn add(&mut self, cell: Cell, row: u64, raw: &[u8]) {
         let class = self.class(cell) as usize;
         if self.counts[class] == 0 {
             self.firsts[class] = Some(First { row, text: shown(raw) });
@@ -114,7 +114,7 @@ impl Tally {
     }
 
     /// Adds what a later part of the same column has; its rows start at `base`.
-    pub(super) fn join(&mut self, later: Tally, base: u64) {
+    pub(crate) fn join(&mut self, later: Tally, base: u64) {
         for (class, first) in later.firsts.into_iter().enumerate() {
             if self.counts[class] == 0 {
                 self.firsts[class] = first.map(|first| First { row: first.row + base, ..first });
@@ -138,8 +138,20 @@ impl Tally {
         self.counts.iter().sum::<u64>() - self.count(&[Class::Empty, Class::Missing, Class::Token])
     }
 
+    /// Whether at least this share of the cells that are not missing are numbers, codes with leading zeros not among
+    /// them.
+    pub(crate) fn are_numbers(&self, share: f64) -> bool {
+        let numbers = self.count(FAMILIES[0].1) - self.count(&[Class::Zeros]);
+        numbers > 0 && numbers as f64 >= share * self.values() as f64
+    }
+
+    /// Whether the column is text for its long or infinite numbers alone: with a fraction among them it is of floats.
+    pub(crate) fn is_provisional(&self) -> bool {
+        self.shape() == Shape::Text && self.count(&[Class::Zeros]) == 0 && self.count(FAMILIES[0].1) == self.values()
+    }
+
     /// The column's type: the one that holds every cell without loss.
-    pub(super) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         let values = self.values();
         let all = |classes: &[Class]| self.count(classes) == values;
         let [numbers, dates, local, zoned, booleans] = FAMILIES.map(|(_, classes)| classes);
@@ -158,6 +170,12 @@ impl Tally {
         }
     }
 
+    /// The shape of a column that is declared to hold instants.
+    pub(crate) fn instants(&self) -> Shape {
+        let zone = self.count(&[Class::Zoned]) > self.count(&[Class::Local]);
+        Shape::Instant { nanoseconds: self.nanoseconds && !self.far, zone }
+    }
+
     fn number_shape(&self) -> Shape {
         let has = |class| self.count(&[class]) > 0;
         if has(Class::Zeros) {
@@ -174,13 +192,13 @@ impl Tally {
     }
 
     /// Whether the column is text, but its cells are whole numbers.
-    pub(super) fn is_digits(&self) -> bool {
+    pub(crate) fn is_digits(&self) -> bool {
         let whole = [Class::Integer, Class::Negative, Class::Unsigned, Class::Long, Class::Zeros];
         self.shape() == Shape::Text && self.count(&whole) == self.values()
     }
 
     /// What is odd about the column, given its type.
-    pub(super) fn warnings(&self, column: &str, file: &str, shape: Shape) -> Vec<Warning> {
+    pub(crate) fn warnings(&self, column: &str, file: &str, shape: Shape) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let mut warn = |code, count, message| warnings.push(Warning::new(code, column, count, message));
         let at = |classes: &[Class]| {
@@ -235,7 +253,7 @@ impl Tally {
 }
 
 /// The start of a cell, in one line.
-fn shown(raw: &[u8]) -> String {
+pub(crate) fn shown(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(&raw[..raw.len().min(160)]);
     let short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
     if text.chars().count() > 40 { format!("{short}...") } else { short }

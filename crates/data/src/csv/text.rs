@@ -13,30 +13,31 @@ use crate::{DataError, Fault, Warning};
 const DELIMITERS: &[u8] = b",;\t|";
 
 /// UTF-8 text, and how it is cut into fields.
-pub(super) struct Text<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) dialect: Dialect,
+pub(crate) struct Text<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) dialect: Dialect,
     file: &'a str,
     /// Whether the user named the delimiter.
     declared: bool,
 }
 
 /// The first record.
-pub(super) struct Header {
-    pub(super) names: Vec<String>,
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) names: Vec<String>,
     /// Where the rows start.
-    pub(super) end: usize,
+    pub(crate) end: usize,
     /// About how long a row is.
-    pub(super) row_bytes: usize,
-    pub(super) first_byte: u8,
-    pub(super) blank_lines: u64,
+    pub(crate) row_bytes: usize,
+    pub(crate) first_byte: u8,
+    pub(crate) blank_lines: u64,
     /// The record as it stands, without its line end.
     line: Vec<u8>,
 }
 
 /// Why reading stopped, and where: the row (from 0) within the part that was read, and where the record starts.
 #[derive(Debug)]
-pub(super) struct Halt {
+pub(crate) struct Halt {
     row: u64,
     start: usize,
     why: Why,
@@ -52,27 +53,27 @@ enum Why {
 }
 
 impl Halt {
-    pub(super) fn flaw(flaw: Flaw, row: u64, start: usize, position: usize) -> Self {
+    pub(crate) fn flaw(flaw: Flaw, row: u64, start: usize, position: usize) -> Self {
         Self { row, start, why: Why::Flaw(flaw, position) }
     }
 
-    pub(super) fn ragged(row: u64, start: usize, found: usize) -> Self {
+    pub(crate) fn ragged(row: u64, start: usize, found: usize) -> Self {
         Self { row, start, why: Why::Ragged(found) }
     }
 
-    pub(super) fn repeated_header(row: u64, start: usize) -> Self {
+    pub(crate) fn repeated_header(row: u64, start: usize) -> Self {
         Self { row, start, why: Why::RepeatedHeader }
     }
 }
 
 impl Header {
     /// Whether a record, with its line end, is the header again.
-    pub(super) fn repeats(&self, record: &[u8]) -> bool {
+    pub(crate) fn repeats(&self, record: &[u8]) -> bool {
         record.trim_ascii_end() == self.line
     }
 
     /// A header of numbers may be the first row of a file without one.
-    pub(super) fn warning(&self, file: &str) -> Option<Warning> {
+    pub(crate) fn warning(&self, file: &str) -> Option<Warning> {
         let numbers: Vec<&String> = self.names.iter().filter(|name| name.trim().parse::<f64>().is_ok()).collect();
         let first = numbers.first()?;
         let message = format!("`{first}` is a column's name in {file}: the first line is taken for the header");
@@ -81,30 +82,34 @@ impl Header {
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(bytes: &'a [u8], file: &'a str, options: &CsvOptions) -> Result<Self, DataError> {
-        let lower = file.to_ascii_lowercase();
-        let named_tsv = lower.split('.').rev().take(2).any(|extension| extension == "tsv");
-        let delimiter = options.delimiter.map_or(if named_tsv { b'\t' } else { b',' }, |delimiter| delimiter as u8);
-        let dialect = Dialect::new(delimiter, options.quote.map(|quote| quote as u8));
-        let text = Self { bytes, dialect, file, declared: options.delimiter.is_some() };
+    pub(crate) fn new(bytes: &'a [u8], file: &'a str, options: &CsvOptions) -> Result<Self, DataError> {
         if bytes.trim_ascii().is_empty() {
             let fault = Fault::new("empty_file", "expected data, found nothing but blanks").file(file);
             return Err(DataError::malformed(fault));
         }
-        Ok(text)
+        Ok(Self::of(bytes, file, options))
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Any part of a file's text.
+    pub(crate) fn of(bytes: &'a [u8], file: &'a str, options: &CsvOptions) -> Self {
+        let lower = file.to_ascii_lowercase();
+        let named_tsv = lower.split('.').rev().take(2).any(|extension| extension == "tsv");
+        let delimiter = options.delimiter.map_or(if named_tsv { b'\t' } else { b',' }, |delimiter| delimiter as u8);
+        let dialect = Dialect::new(delimiter, options.quote.map(|quote| quote as u8));
+        Self { bytes, dialect, file, declared: options.delimiter.is_some() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Where to cut the rows into parts.
-    pub(super) fn cuts(&self, from: usize, part_bytes: usize) -> Vec<usize> {
+    pub(crate) fn cuts(&self, from: usize, part_bytes: usize) -> Vec<usize> {
         self.dialect.cuts(&self.bytes[from..], part_bytes).into_iter().map(|cut| cut + from).collect()
     }
 
     /// Reads the first record that is not blank.
-    pub(super) fn header(&self) -> Result<Header, DataError> {
+    pub(crate) fn header(&self) -> Result<Header, DataError> {
         let malformed = |fault: Fault| DataError::malformed(fault.file(self.file));
         let mut at = 0;
         let mut blank_lines = 0;
@@ -176,7 +181,7 @@ impl<'a> Text<'a> {
     }
 
     /// The words for why reading stopped; the part starts at that row.
-    pub(super) fn fault(&self, halt: Halt, base: u64, header: &Header) -> Fault {
+    pub(crate) fn fault(&self, halt: Halt, base: u64, header: &Header) -> Fault {
         let expected = header.names.len();
         let fault = match halt.why {
             Why::Ragged(found) => {

@@ -16,8 +16,8 @@ const RANGES_AT_A_TIME: usize = 8;
 
 /// A prefix of an S3 bucket.
 #[derive(Debug)]
-pub(super) struct Bucket {
-    store: AmazonS3,
+pub(crate) struct Bucket {
+    pub(crate) store: AmazonS3,
     name: String,
     /// Empty, or with a closing slash.
     prefix: String,
@@ -29,7 +29,7 @@ impl Bucket {
     ///
     /// # Errors
     /// `Options` (`bad_url`).
-    pub(super) fn open(rest: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, DataError> {
+    pub(crate) fn open(rest: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, DataError> {
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');
         if name.is_empty() {
@@ -49,12 +49,12 @@ impl Bucket {
     }
 
     /// The URL of an object.
-    pub(super) fn url(&self, location: &Path) -> String {
+    pub(crate) fn url(&self, location: &Path) -> String {
         format!("s3://{}/{location}", self.name)
     }
 
     /// The objects that a path stands for, by name; at least one.
-    pub(super) async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<ObjectMeta>, DataError> {
+    pub(crate) async fn find(&self, wanted: Wanted<'_>) -> Result<Vec<ObjectMeta>, DataError> {
         match wanted {
             Wanted::Named(path) => {
                 let path = path.trim_matches('/');
@@ -107,7 +107,7 @@ impl Bucket {
     }
 
     /// The bytes of an object, as it was when it was found.
-    pub(super) async fn bytes(&self, object: &ObjectMeta) -> Result<Bytes, DataError> {
+    pub(crate) async fn bytes(&self, object: &ObjectMeta) -> Result<Bytes, DataError> {
         let starts = (0..object.size).step_by(RANGE_BYTES as usize);
         let ranges = starts.map(|start| start..(start + RANGE_BYTES).min(object.size));
         let mut fetched =
@@ -124,7 +124,7 @@ impl Bucket {
         Ok(bytes.freeze())
     }
 
-    fn location(&self, path: &str) -> Result<Path, DataError> {
+    pub(crate) fn location(&self, path: &str) -> Result<Path, DataError> {
         let path = format!("{}{}", self.prefix, path.trim_start_matches("./"));
         Path::parse(path.trim_matches('/')).map_err(|error| {
             let message = format!("expected a path within the bucket, found `{path}`: {error}");
@@ -132,7 +132,7 @@ impl Bucket {
         })
     }
 
-    fn refused(&self, at: &Path, error: &object_store::Error) -> DataError {
+    pub(crate) fn refused(&self, at: &Path, error: &object_store::Error) -> DataError {
         use object_store::Error as E;
         let text = reasons(error);
         let fault = |code, message: String| Fault::new(code, message).file(self.url(at));
@@ -141,6 +141,10 @@ impl Bucket {
             _ if text.contains("NoSuchBucket") => {
                 let message = format!("expected a bucket `{}`, found none", self.name);
                 fault("no_bucket", message).hint("check the bucket's name, the region and AWS_ENDPOINT_URL_S3")
+            }
+            E::Precondition { .. } => {
+                let message = "expected the object as it was when it was found: it changed while it was read";
+                fault("changed", message.to_owned())
             }
             E::NotFound { .. } => fault("not_found", "expected an object, found nothing".to_owned()),
             _ if !self.credentials => {

@@ -130,6 +130,16 @@ pub(super) fn bytes(path: &Path) -> Result<Bytes, DataError> {
     fs::read(path).map(Bytes::from).map_err(|error| unreadable(path, &error))
 }
 
+/// The length of a file.
+pub(super) fn length(path: &Path) -> Result<u64, DataError> {
+    fs::metadata(path).map(|found| found.len()).map_err(|error| unreadable(path, &error))
+}
+
+/// Opens a file to be read.
+pub(crate) fn open(path: &Path) -> Result<fs::File, DataError> {
+    fs::File::open(path).map_err(|error| unreadable(path, &error))
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> DataError {
     match error.kind() {
         io::ErrorKind::NotFound => {

@@ -4,3 +4,6 @@ mod bad_inputs;
 mod bytes;
 mod data_sets;
 mod s3;
+mod seaweed;
+mod sinks;
+mod stream;

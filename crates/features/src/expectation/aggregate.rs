@@ -2,21 +2,19 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use trainer_data::{Kind, Table};
+use trainer_data::Kind;
 
 use super::bound::{Range, Scalar, check_bounds};
-use super::cell::{PandasColumn, PandasType};
+use super::check::Check;
+use super::header::Header;
+use super::number::{DistinctCount, Extreme, Median as MedianOf, NonNull, Number, NumberCheck, OfMoments};
+use super::rows::Listing;
 use super::strftime::instant;
-use super::{Expectation, Outcome, Severity, column, is_false};
-use crate::step::statistic;
-
-/// What was observed: the number to compare, and how it is written; nothing where there is none.
-type Observed = Option<(f64, Value)>;
+use super::{Expectation, Severity, is_false};
 
 /// Declares an expectation about a number of a column.
 macro_rules! aggregate {
-    ($(#[$attr:meta])* $Name:ident, |$cells:ident| $observed:expr) => {
+    ($(#[$attr:meta])* $Name:ident, $Number:ty = $number:expr) => {
         $(#[$attr])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
@@ -53,16 +51,14 @@ macro_rules! aggregate {
                 check_bounds(self.min_value.as_ref(), self.max_value.as_ref())
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let $cells = PandasColumn::of(column(table, &self.column)?);
-                let observed: Result<Observed, String> = $observed;
-                let bound = |bound: &Option<Scalar>| bring(bound.as_ref(), $cells.kind());
+            fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let position = header.position(&self.column)?;
+                let bound = |bound: &Option<Scalar>| bring(bound.as_ref(), header.kind(position));
                 let (min, max) = (bound(&self.min_value)?, bound(&self.max_value)?);
                 let range = Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max };
-                Ok(match observed? {
-                    Some((number, value)) => Outcome::observed(range.holds(&number), value),
-                    None => Outcome::observed(false, Value::Null),
-                })
+                let number: $Number = $number;
+                Number::may(&number, header, position)?;
+                Ok(Box::new(NumberCheck { position, range, number }))
             }
         }
     };
@@ -79,100 +75,48 @@ fn bring(bound: Option<&Scalar>, kind: Kind) -> Result<Option<f64>, String> {
     number.map(Some).ok_or_else(|| format!("expected a bound of the column's type ({kind}), found {}", bound.json()))
 }
 
-/// The numbers of a column that has numbers.
-fn numbers(cells: &PandasColumn<'_>) -> Result<Vec<f64>, String> {
-    if !cells.is_numeric() {
-        return Err(format!("expected a column of numbers, found {}", cells.kind()));
-    }
-    Ok(statistic::present(&cells.numbers().unwrap_or_default()))
-}
-
-/// A number of a column of numbers, as a float.
-fn float(cells: &PandasColumn<'_>, number: impl Fn(&[f64]) -> f64) -> Result<Observed, String> {
-    let present = numbers(cells)?;
-    let number = if present.is_empty() { f64::NAN } else { number(&present) };
-    Ok((!number.is_nan()).then(|| (number, number.into())))
-}
-
-/// The least or greatest cell, written as the column's cells are.
-fn extreme(cells: &PandasColumn<'_>, better: impl Fn(f64, f64) -> bool) -> Result<Observed, String> {
-    let Some(numbers) = cells.numbers() else {
-        return Err(format!("expected a column of numbers, dates or times, found {}", cells.kind()));
-    };
-    let best =
-        numbers.iter().enumerate().filter(|(_, x)| !x.is_nan()).reduce(|a, b| if better(*b.1, *a.1) { b } else { a });
-    Ok(best.map(|(row, &number)| (number, cells.json(row))))
-}
-
-/// The sum; of whole numbers and booleans, a whole number.
-fn sum(cells: &PandasColumn<'_>) -> Result<Observed, String> {
-    let sum = statistic::sum(&numbers(cells)?);
-    let whole = !matches!(cells.pandas, PandasType::Float) && sum.abs() < 9e15;
-    Ok(Some((sum, if whole { (sum as i64).into() } else { sum.into() })))
-}
-
-fn distinct_count(cells: &PandasColumn<'_>) -> usize {
-    cells.column.levels().values.len()
-}
-
-/// Distinct values per cell with a value.
-fn unique_share(cells: &PandasColumn<'_>) -> Observed {
-    let present = cells.column.len() - cells.column.null_count();
-    if present == 0 {
-        return Some((0.0, 0.into()));
-    }
-    let share = distinct_count(cells) as f64 / present as f64;
-    Some((share, share.into()))
-}
-
-/// Cells with a value per cell.
-fn non_null_share(cells: &PandasColumn<'_>) -> Observed {
-    let rows = cells.column.len() as f64;
-    let share = (rows - cells.column.null_count() as f64) / rows;
-    (!share.is_nan()).then(|| (share, share.into()))
-}
-
 aggregate! {
     /// The least value lies between two bounds.
-    Min, |cells| extreme(&cells, |a, b| a < b)
+    Min, Extreme = Extreme { greatest: false }
 }
 
 aggregate! {
     /// The greatest value lies between two bounds.
-    Max, |cells| extreme(&cells, |a, b| a > b)
+    Max, Extreme = Extreme { greatest: true }
 }
 
 aggregate! {
     /// The mean lies between two bounds.
-    Mean, |cells| float(&cells, |present| statistic::sum(present) / present.len() as f64)
+    Mean, OfMoments = OfMoments::Mean
 }
 
 aggregate! {
-    /// The median lies between two bounds.
-    Median, |cells| float(&cells, |present| statistic::median(present.to_vec()))
+    /// The median lies between two bounds. Needs memory: 8 bytes a cell.
+    Median, MedianOf = MedianOf
 }
 
 aggregate! {
     /// The standard deviation (of a sample: divided by n - 1) lies between two bounds.
-    Stdev, |cells| float(&cells, statistic::deviation)
+    Stdev, OfMoments = OfMoments::Deviation
 }
 
 aggregate! {
     /// The sum lies between two bounds.
-    Sum, |cells| sum(&cells)
+    Sum, OfMoments = OfMoments::Sum
 }
 
 aggregate! {
-    /// The number of distinct values lies between two bounds.
-    UniqueCount, |cells| { let count = distinct_count(&cells); Ok(Some((count as f64, count.into()))) }
+    /// The number of distinct values lies between two bounds. Needs memory: about 30 bytes for each of them.
+    UniqueCount, DistinctCount = DistinctCount { share: false }
 }
 
 aggregate! {
-    /// The number of distinct values per cell with a value lies between two bounds.
-    UniqueShare, |cells| Ok(unique_share(&cells))
+    /// The number of distinct values per cell with a value lies between two bounds. Needs memory: about 30 bytes for each of
+    /// them.
+    UniqueShare, DistinctCount = DistinctCount { share: true }
 }
 
 aggregate! {
     /// The share of cells with a value lies between two bounds.
-    NonNullShare, |cells| Ok(non_null_share(&cells))
+    NonNullShare, NonNull = NonNull
 }

@@ -50,13 +50,21 @@ pub(super) struct Range<T> {
 
 impl<T> Range<T> {
     /// Whether a value lies within; one that cannot be compared does not.
-    pub fn holds<V: PartialOrd<T> + ?Sized>(&self, value: &V) -> bool {
-        let above = self.min.as_ref().is_none_or(|min| match value.partial_cmp(min) {
+    pub fn holds(&self, value: &T) -> bool
+    where
+        T: PartialOrd,
+    {
+        self.admits(|bound| value.partial_cmp(bound))
+    }
+
+    /// Whether a value lies within, by how it compares with a bound.
+    pub fn admits(&self, order: impl Fn(&T) -> Option<Ordering>) -> bool {
+        let above = self.min.as_ref().is_none_or(|min| match order(min) {
             Some(Ordering::Greater) => true,
             Some(Ordering::Equal) => !self.strict_min,
             _ => false,
         });
-        let below = self.max.as_ref().is_none_or(|max| match value.partial_cmp(max) {
+        let below = self.max.as_ref().is_none_or(|max| match order(max) {
             Some(Ordering::Less) => true,
             Some(Ordering::Equal) => !self.strict_max,
             _ => false,

@@ -1,12 +1,13 @@
-//! A column as pandas would hold it: its type name, and what a cell looks like in a result.
+//! A cell as pandas would hold it: its type, and what it looks like in a result.
 
-use rayon::prelude::*;
+use std::cmp::Ordering;
+
 use serde_json::Value;
 use trainer_data::{Column, Kind};
 
 /// The type that pandas gives a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PandasType {
+pub enum PandasType {
     Boolean,
     /// Booleans with missing cells: a column of Python objects.
     BooleanObject,
@@ -20,9 +21,8 @@ pub(super) enum PandasType {
 }
 
 impl PandasType {
-    pub fn of(column: &Column) -> Self {
-        let missing = column.null_count() > 0;
-        match column.kind() {
+    pub fn of(kind: Kind, missing: bool) -> Self {
+        match kind {
             Kind::Boolean if missing => Self::BooleanObject,
             Kind::Boolean => Self::Boolean,
             Kind::Integer if !missing => Self::Integer,
@@ -34,79 +34,90 @@ impl PandasType {
     }
 }
 
-/// A column with the type that pandas gives it.
-#[derive(Clone, Copy)]
-pub(super) struct PandasColumn<'t> {
-    pub column: &'t Column,
-    pub pandas: PandasType,
+/// A cell that is kept to be shown, or to be compared with later ones. How it is written depends on the whole column
+/// ([`PandasType`]), which is known at the end only.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    Missing,
+    Boolean(bool),
+    Whole(i64),
+    Number(f64),
+    Text(String),
 }
 
-impl<'t> PandasColumn<'t> {
-    pub fn of(column: &'t Column) -> Self {
-        Self { column, pandas: PandasType::of(column) }
-    }
-
-    /// The cell in JSON, as pandas' value would be written.
-    pub fn json(&self, row: usize) -> Value {
-        if self.column.is_null(row) {
-            return Value::Null;
+impl Cell {
+    /// The cell of a row.
+    pub fn of(column: &Column, row: usize) -> Self {
+        if column.is_null(row) {
+            return Self::Missing;
         }
-        match self.pandas {
-            PandasType::Boolean | PandasType::BooleanObject => Value::Bool(self.number(row) != 0.0),
-            PandasType::Integer => self.text(row).parse::<i64>().map_or_else(|_| self.number(row).into(), Value::from),
-            PandasType::Float => self.number(row).into(),
-            PandasType::Text | PandasType::DateObject | PandasType::Timestamp => self.text(row).into(),
+        match column.kind() {
+            Kind::Null => Self::Missing,
+            Kind::Boolean => Self::Boolean(number(column, row) != 0.0),
+            Kind::Integer => text(column, row).parse().map_or_else(|_| Self::Number(number(column, row)), Self::Whole),
+            Kind::Float => Self::Number(number(column, row)),
+            Kind::Text | Kind::Date | Kind::Timestamp => Self::Text(text(column, row)),
         }
     }
 
-    /// The cell as `str()` of pandas' value writes it.
-    pub fn python_text(&self, row: usize) -> String {
-        match self.pandas {
-            PandasType::Boolean | PandasType::BooleanObject => {
-                if self.number(row) != 0.0 { "True" } else { "False" }.into()
+    /// In JSON, as pandas' value would be written.
+    pub fn json(&self, pandas: PandasType) -> Value {
+        match self {
+            Self::Missing => Value::Null,
+            Self::Boolean(flag) => Value::Bool(*flag),
+            Self::Whole(value) if pandas == PandasType::Integer => (*value).into(),
+            Self::Whole(value) => (*value as f64).into(),
+            Self::Number(value) => (*value).into(),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
+
+    /// The number that it is; booleans are 0 and 1.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Missing | Self::Text(_) => None,
+            Self::Boolean(flag) => Some(f64::from(u8::from(*flag))),
+            Self::Whole(value) => Some(*value as f64),
+            Self::Number(value) => Some(*value),
+        }
+    }
+
+    /// Missing first, then numbers by value, then text by code point.
+    pub fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Whole(a), Self::Whole(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (a, b) => {
+                let rank = |cell: &Self| (matches!(cell, Self::Text(_)), cell.number().unwrap_or(f64::NEG_INFINITY));
+                let (a, b) = (rank(a), rank(b));
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
             }
-            PandasType::Float => python_float(self.number(row)),
-            _ => self.text(row),
         }
     }
+}
 
-    fn text(&self, row: usize) -> String {
-        self.column.text(row).map_or_else(String::new, |text| text.into_owned())
-    }
+fn text(column: &Column, row: usize) -> String {
+    column.text(row).map_or_else(String::new, std::borrow::Cow::into_owned)
+}
 
-    fn number(&self, row: usize) -> f64 {
-        let mut cell = [f64::NAN];
-        self.column.read_numbers(row..row + 1, &mut cell);
-        cell[0]
-    }
+fn number(column: &Column, row: usize) -> f64 {
+    let mut cell = [f64::NAN];
+    column.read_numbers(row..row + 1, &mut cell);
+    cell[0]
+}
 
-    /// The rows whose text (as `str()` writes it) is as asked; rows without a value are not.
-    pub fn rows_where(&self, wanted: impl Fn(&str) -> bool + Sync) -> Vec<u32> {
-        let rows = (0..self.column.len() as u32).into_par_iter().filter(|&row| !self.column.is_null(row as usize));
-        match self.column.strings() {
-            Some(strings) => rows.filter(|&row| wanted(strings.value(row as usize))).collect(),
-            None => rows.filter(|&row| wanted(&self.python_text(row as usize))).collect(),
-        }
-    }
-
-    /// All cells as numbers.
-    pub fn numbers(&self) -> Option<Vec<f64>> {
-        self.column.numbers()
-    }
-
-    /// Whether cells are numbers or booleans.
-    pub fn is_numeric(&self) -> bool {
-        !matches!(self.pandas, PandasType::Text | PandasType::DateObject | PandasType::Timestamp)
-    }
-
-    /// What the column holds, for messages.
-    pub fn kind(&self) -> Kind {
-        self.column.kind()
+/// A cell as `str()` of pandas' value writes it. Whole numbers of a column with missing cells (`gappy`) are floats.
+pub fn python_text(column: &Column, row: usize, gappy: bool) -> String {
+    match column.kind() {
+        Kind::Boolean => if number(column, row) != 0.0 { "True" } else { "False" }.into(),
+        Kind::Float => python_float(number(column, row)),
+        Kind::Integer if gappy => python_float(number(column, row)),
+        _ => text(column, row),
     }
 }
 
 /// A number as Python's `repr` writes it: the shortest digits, with an exponent below 1e-4 and from 1e16.
-fn python_float(value: f64) -> String {
+pub fn python_float(value: f64) -> String {
     if value != 0.0 && !(1e-4..1e16).contains(&value.abs()) && value.is_finite() {
         let text = format!("{value:e}");
         let (digits, exponent) = text.split_once('e').expect("scientific form");
@@ -139,10 +150,11 @@ mod tests {
 
     #[test]
     fn whole_numbers_with_gaps_are_floats() {
-        let whole = Column::from_integers("a", vec![Some(1), Some(2)]);
-        let gappy = Column::from_integers("a", vec![Some(1), None]);
-        assert_eq!(PandasColumn::of(&whole).json(0).to_string(), "1");
-        assert_eq!(PandasColumn::of(&gappy).json(0).to_string(), "1.0");
-        assert_eq!(PandasColumn::of(&gappy).json(1), Value::Null);
+        let column = Column::from_integers("a", vec![Some(1), None]);
+        let json = |row, missing| Cell::of(&column, row).json(PandasType::of(Kind::Integer, missing));
+        assert_eq!(json(0, false).to_string(), "1");
+        assert_eq!(json(0, true).to_string(), "1.0");
+        assert_eq!(json(1, true), Value::Null);
+        assert_eq!((python_text(&column, 0, false), python_text(&column, 0, true)), ("1".into(), "1.0".into()));
     }
 }

@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trainer_data::Table;
 
 use super::bound::Scalar;
-use super::cell::PandasColumn;
+use super::cell::Cell;
+use super::check::Check;
+use super::header::{Facts, Header};
 use super::membership::ValueSet;
-use super::{Expectation, Outcome, Severity, column, is_false};
+use super::rows::Listing;
+use super::values::ValuesCheck;
+use super::{Expectation, Outcome, Severity, is_false};
 
 /// The most common value is in the set. Missing cells are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,18 +38,17 @@ impl Expectation for MostCommonInSet {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let cells = PandasColumn::of(column(table, &self.column)?);
-        let levels = cells.column.levels();
-        let counts = levels.counts();
-        let most = counts.iter().max().copied().unwrap_or(0);
-        let common: Vec<usize> = (0..counts.len()).filter(|&level| counts[level] == most).collect();
-        let inside = ValueSet::of(&self.value_set).has_levels(cells.column, &levels);
-        let hits = common.iter().filter(|&&level| inside[level]).count();
-        let success = if self.ties_okay { hits > 0 } else { common.len() == 1 && hits == 1 };
-        let first =
-            |level: usize| levels.codes.iter().position(|&code| code as usize == level).expect("a row of the level");
-        let observed: Vec<Value> = common.iter().map(|&level| cells.json(first(level))).collect();
-        Ok(Outcome::observed(success, observed))
+    fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let position = header.position(&self.column)?;
+        let (set, ties_okay) = (ValueSet::of(&self.value_set), self.ties_okay);
+        let verdict = move |values: &[(Cell, u64)], facts: &Facts<'_>| {
+            let most = values.iter().map(|(_, count)| *count).max().unwrap_or(0);
+            let common: Vec<&Cell> = values.iter().filter(|(_, count)| *count == most).map(|(cell, _)| cell).collect();
+            let hits = common.iter().filter(|cell| set.has(cell)).count();
+            let success = if ties_okay { hits > 0 } else { common.len() == 1 && hits == 1 };
+            let observed: Vec<Value> = common.iter().map(|cell| facts.json(position, cell)).collect();
+            Outcome::observed(success, observed)
+        };
+        Ok(Box::new(ValuesCheck { position, verdict: Box::new(verdict) }))
     }
 }

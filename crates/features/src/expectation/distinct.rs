@@ -3,45 +3,72 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trainer_data::Table;
 
 use super::bound::Scalar;
-use super::cell::PandasColumn;
-use super::membership::{ValueSet, level_numbers};
-use super::{Expectation, Outcome, Severity, column};
+use super::cell::Cell;
+use super::check::Check;
+use super::header::{Facts, Header};
+use super::membership::ValueSet;
+use super::rows::Listing;
+use super::values::ValuesCheck;
+use super::{Expectation, Outcome, Severity};
 
 /// At most this many values are listed.
 const LISTED: usize = 20;
 
-/// The distinct values that are not in a set, and the set's values that the column does not have.
-fn compare(table: &Table, name: &str, set: &[Scalar]) -> Result<(Vec<Value>, Vec<Value>), String> {
-    let cells = PandasColumn::of(column(table, name)?);
-    let levels = cells.column.levels();
-    let inside = ValueSet::of(set).has_levels(cells.column, &levels);
-    let mut first = vec![usize::MAX; levels.values.len()];
-    for (row, &code) in levels.codes.iter().enumerate().rev() {
-        if let Some(first) = first.get_mut(code as usize) {
-            *first = row;
-        }
+/// Which difference between the values and the set matters.
+#[derive(Clone, Copy)]
+struct Matters {
+    unexpected: bool,
+    missing: bool,
+}
+
+/// What a column's values and a set do not have in common.
+fn compare(matters: Matters, set: &[Scalar], values: &[(Cell, u64)], json: impl Fn(&Cell) -> Value) -> Outcome {
+    let inside = ValueSet::of(set);
+    let unexpected: Vec<Value> =
+        values.iter().filter(|(cell, _)| !inside.has(cell)).map(|(cell, _)| json(cell)).collect();
+    let missing = missing(set, values);
+    let success = (!matters.unexpected || unexpected.is_empty()) && (!matters.missing || missing.is_empty());
+    let mut result = Map::from_iter([("observed_value".to_owned(), Value::Null)]);
+    if matters.unexpected {
+        result.insert("unexpected_count".into(), unexpected.len().into());
     }
-    let outside = first.iter().zip(&inside).filter(|(_, inside)| !**inside).map(|(&row, _)| cells.json(row)).collect();
-    let numbers: Vec<f64> = if cells.is_numeric() { level_numbers(cells.column, &levels) } else { Vec::new() };
-    let has = |value: &Scalar| match value.number() {
-        Some(number) => numbers.contains(&number),
-        None => !cells.is_numeric() && levels.values.iter().any(|level| Some(level.as_str()) == value.text()),
+    if matters.missing {
+        result.insert("missing_count".into(), missing.len().into());
+    }
+    if matters.unexpected {
+        result.insert("partial_unexpected_list".into(), listed(unexpected));
+    }
+    if matters.missing {
+        result.insert("partial_missing_list".into(), listed(missing));
+    }
+    Outcome::Observed { success, result }
+}
+
+/// The set's values that the column does not have, each once.
+fn missing(set: &[Scalar], values: &[(Cell, u64)]) -> Vec<Value> {
+    let there = ValueSet::of_cells(values.iter().map(|(cell, _)| cell));
+    let same = |a: &Scalar, b: &Scalar| match (a.number(), b.number()) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.text() == b.text(),
+        _ => false,
     };
     let mut missing: Vec<&Scalar> = Vec::new();
-    for value in set.iter().filter(|value| !has(value)) {
-        let same = |other: &&Scalar| match (other.number(), value.number()) {
-            (Some(a), Some(b)) => a == b,
-            (None, None) => other.text() == value.text(),
-            _ => false,
-        };
-        if !missing.iter().any(same) {
+    for value in set {
+        if !there.has_scalar(value) && !missing.iter().any(|other| same(other, value)) {
             missing.push(value);
         }
     }
-    Ok((outside, missing.into_iter().map(Scalar::json).collect()))
+    missing.into_iter().map(Scalar::json).collect()
+}
+
+fn plan(matters: Matters, column: &str, set: &[Scalar], header: &Header) -> Result<Box<dyn Check>, String> {
+    let (position, set) = (header.position(column)?, set.to_vec());
+    let verdict = move |values: &[(Cell, u64)], facts: &Facts<'_>| {
+        compare(matters, &set, values, |cell| facts.json(position, cell))
+    };
+    Ok(Box::new(ValuesCheck { position, verdict: Box::new(verdict) }))
 }
 
 /// Declares an expectation that compares the column's values with a set.
@@ -73,23 +100,9 @@ macro_rules! distinct {
                 if self.value_set.is_empty() { Err("expected a `value_set`, found an empty one".into()) } else { Ok(()) }
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let (unexpected, missing) = compare(table, &self.column, &self.value_set)?;
-                let success = (!$unexpected || unexpected.is_empty()) && (!$missing || missing.is_empty());
-                let mut result = Map::from_iter([("observed_value".to_owned(), Value::Null)]);
-                if $unexpected {
-                    result.insert("unexpected_count".into(), unexpected.len().into());
-                }
-                if $missing {
-                    result.insert("missing_count".into(), missing.len().into());
-                }
-                if $unexpected {
-                    result.insert("partial_unexpected_list".into(), listed(unexpected));
-                }
-                if $missing {
-                    result.insert("partial_missing_list".into(), listed(missing));
-                }
-                Ok(Outcome::Observed { success, result })
+            fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let matters = Matters { unexpected: $unexpected, missing: $missing };
+                plan(matters, &self.column, &self.value_set, header)
             }
         }
     };

@@ -1,14 +1,14 @@
 //! Several columns, row by row.
 
-use std::collections::HashMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use trainer_data::Table;
 
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::cell::Cell;
+use super::check::{Block, Check};
+use super::header::Header;
+use super::repeated::RepeatedCheck;
+use super::rows::{Found, Listing, RowCheck, Shown};
+use super::{Expectation, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// Which rows are passed over.
@@ -30,39 +30,36 @@ impl IgnoreRowIf {
     }
 }
 
-/// The columns of a group.
-struct Group<'t> {
-    names: Vec<String>,
-    columns: Vec<PandasColumn<'t>>,
-    /// The rows that are not passed over.
-    rows: Vec<u32>,
+impl IgnoreRowIf {
+    /// Whether a row is passed over, by how many of its cells are missing.
+    fn passes_over(self) -> fn(usize, usize) -> bool {
+        match self {
+            Self::AllValuesAreMissing => |missing, columns| missing == columns,
+            Self::AnyValueIsMissing => |missing, _| missing > 0,
+            Self::Never => |_, _| false,
+        }
+    }
 }
 
-impl<'t> Group<'t> {
-    fn of(table: &'t Table, names: &[String], ignore: IgnoreRowIf) -> Result<Self, String> {
-        let columns: Vec<_> =
-            names.iter().map(|name| column(table, name).map(PandasColumn::of)).collect::<Result<_, _>>()?;
-        let missing = |row: usize| columns.iter().filter(|cells| cells.column.is_null(row)).count();
-        let kept = |row: &u32| match ignore {
-            IgnoreRowIf::AllValuesAreMissing => missing(*row as usize) < columns.len(),
-            IgnoreRowIf::AnyValueIsMissing => missing(*row as usize) == 0,
-            IgnoreRowIf::Never => true,
-        };
-        let rows = (0..table.rows() as u32).filter(kept).collect();
-        Ok(Self { names: names.to_vec(), columns, rows })
-    }
-
-    fn outcome(self, rows: Vec<u32>, elements: usize, mostly: Fraction) -> Outcome<'t> {
-        let Self { names, columns, rows: kept } = self;
-        let value = move |row: usize| names.iter().cloned().zip(columns.iter().map(|cells| cells.json(row))).collect();
-        let missing = Some(elements - kept.len());
-        Outcome::Rows(UnexpectedRows { rows, elements, missing, mostly: mostly.into(), value: Box::new(value) })
-    }
+/// Rows that are judged each by itself.
+fn by_row(
+    positions: Vec<usize>,
+    (ignore, mostly): (IgnoreRowIf, Fraction),
+    listing: &Listing,
+    odd: impl Fn(&Block<'_>, &[usize]) -> Vec<usize> + Send + Sync + 'static,
+) -> Box<dyn Check> {
+    let (shown, passes_over) = (Shown::Record(positions.clone()), ignore.passes_over());
+    let rule = move |block: &Block<'_>, _| {
+        let missing = |row: usize| positions.iter().filter(|&&at| block.column(at).is_null(row)).count();
+        let kept: Vec<usize> = block.rows().filter(|&row| !passes_over(missing(row), positions.len())).collect();
+        Found { missing: (block.rows().len() - kept.len()) as u64, rows: odd(block, &kept) }
+    };
+    Box::new(RowCheck::new(shown, mostly, listing, rule))
 }
 
 /// Declares an expectation about several columns.
 macro_rules! grouped {
-    ($(#[$attr:meta])* $Name:ident { $($(#[$field_attr:meta])* $field:ident: $Field:ty,)* }, |$it:ident, $group:ident| $unexpected:expr) => {
+    ($(#[$attr:meta])* $Name:ident { $($(#[$field_attr:meta])* $field:ident: $Field:ty,)* }, |$it:ident, $header:ident, $positions:ident, $listing:ident| $check:expr) => {
         $(#[$attr])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
@@ -95,64 +92,87 @@ macro_rules! grouped {
                 if few { Err("expected at least two columns in `column_list`".into()) } else { Ok(()) }
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
+            fn plan(&self, $header: &Header, $listing: &Listing) -> Result<Box<dyn Check>, String> {
                 let $it = self;
-                let $group = Group::of(table, &self.column_list, self.ignore_row_if)?;
-                let rows: Vec<u32> = $unexpected;
-                Ok($group.outcome(rows, table.rows(), self.mostly))
+                let $positions = $header.positions(&self.column_list)?;
+                $check
             }
         }
     };
 }
 
-/// Rows whose values, taken together, another row has too; missing cells are equal to each other.
-fn repeated(group: &Group<'_>) -> Vec<u32> {
-    let codes: Vec<Vec<u32>> = group.columns.iter().map(|cells| cells.column.levels().codes).collect();
-    let key = |row: u32| codes.iter().map(|codes| codes[row as usize]).collect::<Vec<u32>>();
-    let mut counts: HashMap<Vec<u32>, u32> = HashMap::new();
-    group.rows.iter().for_each(|&row| *counts.entry(key(row)).or_insert(0) += 1);
-    group.rows.iter().copied().filter(|&row| counts[&key(row)] > 1).collect()
-}
-
-/// Rows in which two columns have the same value; missing cells are equal to each other.
-fn alike(group: &Group<'_>) -> Vec<u32> {
-    let same = |row: u32| {
-        let cells: Vec<Value> = group.columns.iter().map(|cells| comparable(cells.json(row as usize))).collect();
-        cells.iter().enumerate().any(|(i, cell)| cells[..i].contains(cell))
-    };
-    group.rows.iter().copied().filter(|&row| same(row)).collect()
-}
-
-/// Numbers and booleans as numbers, so that 1, 1.0 and true are one value.
-fn comparable(value: Value) -> Value {
-    match value {
-        Value::Bool(flag) => f64::from(u8::from(flag)).into(),
-        Value::Number(number) => number.as_f64().map_or(Value::Null, |x| (x + 0.0).into()),
-        other => other,
+/// Whether two cells are one value: numbers and booleans by value, so that 1, 1.0 and true are; missing cells are.
+fn alike(a: &Cell, b: &Cell) -> bool {
+    match (a, b) {
+        (Cell::Text(a), Cell::Text(b)) => a == b,
+        (Cell::Missing, Cell::Missing) => true,
+        (a, b) => a.number().is_some() && a.number() == b.number(),
     }
+}
+
+/// Rows in which two columns have the same value.
+fn with_equal_cells(block: &Block<'_>, positions: &[usize], rows: &[usize]) -> Vec<usize> {
+    let same = |row: usize| {
+        let cells: Vec<Cell> = positions.iter().map(|&at| Cell::of(block.column(at), row)).collect();
+        cells.iter().enumerate().any(|(i, cell)| cells[..i].iter().any(|other| alike(cell, other)))
+    };
+    rows.iter().copied().filter(|&row| same(row)).collect()
+}
+
+/// Rows in which a column has another value than the first; missing cells are one value.
+fn unequal(block: &Block<'_>, positions: &[usize], rows: &[usize]) -> Vec<usize> {
+    let differs = |row: usize| {
+        let mut cells = positions.iter().map(|&at| Cell::of(block.column(at), row));
+        let first = cells.next().unwrap_or(Cell::Missing);
+        cells.any(|cell| !alike(&first, &cell))
+    };
+    rows.iter().copied().filter(|&row| differs(row)).collect()
 }
 
 /// Rows that do not add up; a missing cell adds nothing.
-fn uneven(group: &Group<'_>, total: f64) -> Result<Vec<u32>, String> {
-    let mut columns = Vec::with_capacity(group.columns.len());
-    for cells in &group.columns {
-        if !cells.is_numeric() {
-            return Err(format!("expected columns of numbers, found {}", cells.kind()));
-        }
-        columns.push(cells.numbers().unwrap_or_default());
+fn uneven(block: &Block<'_>, positions: &[usize], rows: &[usize], total: f64) -> Vec<usize> {
+    let columns: Vec<Vec<f64>> = positions.iter().map(|&at| block.numbers(at)).collect();
+    let first = block.rows().start;
+    let sum = |row: usize| columns.iter().map(|cells| cells[row - first]).filter(|x| !x.is_nan()).sum::<f64>();
+    rows.iter().copied().filter(|&row| sum(row) != total).collect()
+}
+
+fn numeric(header: &Header, positions: &[usize]) -> Result<(), String> {
+    match positions.iter().find(|&&at| !header.is_numeric(at)) {
+        Some(&at) => Err(format!("expected columns of numbers, found {}", header.kind(at))),
+        None => Ok(()),
     }
-    let sum = |row: u32| columns.iter().map(|cells| cells[row as usize]).filter(|x| !x.is_nan()).sum::<f64>();
-    Ok(group.rows.iter().copied().filter(|&row| sum(row) != total).collect())
 }
 
 grouped! {
-    /// No two rows have the same values in all of the columns.
-    CompoundUnique {}, |_it, group| repeated(&group)
+    /// No two rows have the same values in all of the columns; missing cells are equal to each other. Needs memory: about 50
+    /// bytes for each distinct combination.
+    CompoundUnique {}, |it, header, positions, listing| {
+        Ok(Box::new(RepeatedCheck {
+            shown: Shown::Record(positions),
+            passes_over: it.ignore_row_if.passes_over(),
+            mostly: it.mostly.into(),
+            listing: listing.clone(),
+        }))
+    }
+}
+
+grouped! {
+    /// In every row the columns have the same value.
+    Equal {}, |it, header, positions, listing| {
+        let columns = positions.clone();
+        let odd = move |block: &Block<'_>, rows: &[usize]| unequal(block, &columns, rows);
+        Ok(by_row(positions, (it.ignore_row_if, it.mostly), listing, odd))
+    }
 }
 
 grouped! {
     /// In every row the columns have different values.
-    UniqueWithinRecord {}, |_it, group| alike(&group)
+    UniqueWithinRecord {}, |it, header, positions, listing| {
+        let columns = positions.clone();
+        let odd = move |block: &Block<'_>, rows: &[usize]| with_equal_cells(block, &columns, rows);
+        Ok(by_row(positions, (it.ignore_row_if, it.mostly), listing, odd))
+    }
 }
 
 grouped! {
@@ -160,5 +180,10 @@ grouped! {
     SumEqual {
         /// The number.
         sum_total: f64,
-    }, |it, group| uneven(&group, it.sum_total)?
+    }, |it, header, positions, listing| {
+        numeric(header, &positions)?;
+        let (columns, total) = (positions.clone(), it.sum_total);
+        let odd = move |block: &Block<'_>, rows: &[usize]| uneven(block, &columns, rows, total);
+        Ok(by_row(positions, (it.ignore_row_if, it.mostly), listing, odd))
+    }
 }

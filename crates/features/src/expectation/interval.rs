@@ -2,12 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::{Kind, Table};
+use trainer_data::Kind;
 
 use super::bound::{Range, Scalar, check_bounds};
-use super::cell::PandasColumn;
+use super::check::{Block, Check};
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
 use super::strftime::instant;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all, is_false};
+use super::{Expectation, Severity, all, is_all, is_false};
 use crate::step::Fraction;
 
 /// Every value lies between two bounds, of which one may be left out. Missing cells are passed over.
@@ -51,26 +53,19 @@ impl BeBetween {
         Ok(Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max })
     }
 
-    fn unexpected(&self, cells: &PandasColumn<'_>) -> Result<Vec<u32>, String> {
-        let column = cells.column;
-        if let Some(strings) = column.strings() {
-            let range = self.range(Scalar::text, "text")?;
-            let odd = |row: &u32| {
-                let row = *row as usize;
-                !column.is_null(row) && !range.holds(&strings.value(row))
-            };
-            return Ok((0..column.len() as u32).filter(odd).collect());
+    /// The bounds as numbers: of dates and timestamps in their own unit.
+    fn numbers(&self, kind: Kind) -> Result<Range<f64>, String> {
+        match kind {
+            Kind::Date => self.range(|bound| Some(instant(bound.text()?)? / 86_400.0), "dates or times"),
+            Kind::Timestamp => self.range(|bound| instant(bound.text()?), "dates or times"),
+            _ => self.range(Scalar::number, "numbers"),
         }
-        let range = match column.kind() {
-            Kind::Date | Kind::Timestamp => {
-                let unit = if column.kind() == Kind::Date { 86_400.0 } else { 1.0 };
-                self.range(|bound| Some(instant(bound.text()?)? / unit), "dates or times")?
-            }
-            _ => self.range(Scalar::number, "numbers")?,
-        };
-        let numbers = cells.numbers().unwrap_or_default();
-        Ok((0u32..).zip(&numbers).filter(|(_, x)| !x.is_nan() && !range.holds(*x)).map(|(row, _)| row).collect())
     }
+}
+
+fn outside(block: &Block<'_>, position: usize, range: &Range<f64>) -> Vec<usize> {
+    let numbers = block.numbers(position);
+    block.rows().zip(numbers).filter(|(_, x)| !x.is_nan() && !range.holds(x)).map(|(row, _)| row).collect()
 }
 
 impl Expectation for BeBetween {
@@ -89,9 +84,20 @@ impl Expectation for BeBetween {
         check_bounds(self.min_value.as_ref(), self.max_value.as_ref())
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let cells = PandasColumn::of(column(table, &self.column)?);
-        let rows = self.unexpected(&cells)?;
-        Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let position = header.position(&self.column)?;
+        let check = match header.kind(position) {
+            Kind::Text => {
+                let range = self.range(|bound| bound.text().map(str::to_owned), "text")?;
+                RowCheck::text(header, position, self.mostly, listing, move |text| {
+                    !range.admits(|bound| Some(text.cmp(bound.as_str())))
+                })
+            }
+            kind => {
+                let range = self.numbers(kind)?;
+                RowCheck::cells(position, self.mostly, listing, move |block| outside(block, position, &range))
+            }
+        };
+        Ok(Box::new(check))
     }
 }

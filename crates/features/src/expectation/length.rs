@@ -2,11 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
 
 use super::bound::{Range, Scalar, check_numbers, number};
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all, is_false};
+use super::check::Check;
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
+use super::{Expectation, Severity, all, is_all, is_false};
 use crate::step::Fraction;
 
 /// Every value, written as text, has a number of characters between two bounds. Missing cells are passed over.
@@ -56,12 +57,12 @@ impl Expectation for LengthsBetween {
         check_numbers(self.min_value.as_ref(), self.max_value.as_ref())
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let cells = PandasColumn::of(column(table, &self.column)?);
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let position = header.position(&self.column)?;
         let (min, max) = (number(&self.min_value), number(&self.max_value));
         let range = Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max };
-        let rows = cells.rows_where(|text| !range.holds(&length(text)));
-        Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+        let odd = move |text: &str| !range.holds(&length(text));
+        Ok(Box::new(RowCheck::text(header, position, self.mostly, listing, odd)))
     }
 }
 
@@ -90,9 +91,9 @@ impl Expectation for LengthsEqual {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let cells = PandasColumn::of(column(table, &self.column)?);
-        let rows = cells.rows_where(|text| length(text) != self.value);
-        Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let (position, value) = (header.position(&self.column)?, self.value);
+        let odd = move |text: &str| length(text) != value;
+        Ok(Box::new(RowCheck::text(header, position, self.mostly, listing, odd)))
     }
 }

@@ -4,23 +4,44 @@ use std::collections::HashSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::{Column, Levels, Table};
 
 use super::bound::Scalar;
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::cell::Cell;
+use super::check::{Block, Check};
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
+use super::{Expectation, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// Values as Python compares them: numbers and booleans by value, text by text.
-pub(super) struct ValueSet<'s> {
+pub struct ValueSet {
     numbers: HashSet<u64>,
-    text: HashSet<&'s str>,
+    text: HashSet<String>,
 }
 
-impl<'s> ValueSet<'s> {
-    pub fn of(values: &'s [Scalar]) -> Self {
+impl ValueSet {
+    pub fn of(values: &[Scalar]) -> Self {
         let numbers = values.iter().filter_map(Scalar::number).map(key).collect();
-        Self { numbers, text: values.iter().filter_map(Scalar::text).collect() }
+        Self { numbers, text: values.iter().filter_map(Scalar::text).map(str::to_owned).collect() }
+    }
+
+    /// The values of cells.
+    pub fn of_cells<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
+        let mut set = Self { numbers: HashSet::new(), text: HashSet::new() };
+        for cell in cells {
+            match cell {
+                Cell::Text(text) => drop(set.text.insert(text.clone())),
+                cell => set.numbers.extend(cell.number().map(key)),
+            }
+        }
+        set
+    }
+
+    pub fn has_scalar(&self, value: &Scalar) -> bool {
+        match value.number() {
+            Some(number) => self.has_number(number),
+            None => value.text().is_some_and(|text| self.has_text(text)),
+        }
     }
 
     pub fn has_number(&self, value: f64) -> bool {
@@ -31,25 +52,13 @@ impl<'s> ValueSet<'s> {
         self.text.contains(value)
     }
 
-    /// Which of a column's levels it has.
-    pub fn has_levels(&self, column: &Column, levels: &Levels) -> Vec<bool> {
-        let cells = PandasColumn::of(column);
-        if !cells.is_numeric() {
-            return levels.values.iter().map(|value| self.has_text(value)).collect();
-        }
-        level_numbers(column, levels).into_iter().map(|value| self.has_number(value)).collect()
-    }
-}
-
-/// The number of each level of a column of numbers or booleans.
-pub(super) fn level_numbers(column: &Column, levels: &Levels) -> Vec<f64> {
-    let mut values = vec![f64::NAN; levels.values.len()];
-    for (&code, number) in levels.codes.iter().zip(column.numbers().unwrap_or_default()) {
-        if code != Levels::MISSING {
-            values[code as usize] = number;
+    /// Whether it has a cell; it has no missing one.
+    pub fn has(&self, cell: &Cell) -> bool {
+        match cell {
+            Cell::Text(text) => self.has_text(text),
+            cell => cell.number().is_some_and(|number| self.has_number(number)),
         }
     }
-    values
 }
 
 /// Equal for equal numbers: both zeros are one.
@@ -89,13 +98,22 @@ macro_rules! membership {
                 if self.value_set.is_empty() { Err("expected a `value_set`, found an empty one".into()) } else { Ok(()) }
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let cells = PandasColumn::of(column(table, &self.column)?);
-                let levels = cells.column.levels();
-                let inside = ValueSet::of(&self.value_set).has_levels(cells.column, &levels);
-                let odd = |code: u32| code != Levels::MISSING && inside[code as usize] == $unexpected;
-                let rows = (0u32..).zip(&levels.codes).filter(|&(_, &code)| odd(code)).map(|(row, _)| row).collect();
-                Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+            fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let (position, set) = (header.position(&self.column)?, ValueSet::of(&self.value_set));
+                Ok(Box::new(match header.is_numeric(position) {
+                    false => {
+                        let odd = move |text: &str| set.has_text(text) == $unexpected;
+                        RowCheck::text(header, position, self.mostly, listing, odd)
+                    }
+                    true => {
+                        let odd = move |block: &Block<'_>| {
+                            let numbers = block.rows().zip(block.numbers(position));
+                            let odd = |x: f64| !x.is_nan() && set.has_number(x) == $unexpected;
+                            numbers.filter(|(_, x)| odd(*x)).map(|(row, _)| row).collect()
+                        };
+                        RowCheck::cells(position, self.mostly, listing, odd)
+                    }
+                }))
             }
         }
     };

@@ -13,32 +13,51 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize as DeserializeDerive, Serialize};
 use serde_json::{Map, Value};
-use trainer_data::{Column, Table};
 
 mod aggregate;
 mod bound;
 mod cell;
+mod check;
+mod checks;
 mod common_value;
+pub(crate) mod condition;
 mod distinct;
+mod exact_sum;
+pub(crate) mod fingerprint;
 mod group;
+mod header;
 mod interval;
 mod length;
 mod membership;
 mod null;
+pub(crate) mod number;
+mod options;
 mod order;
 mod pair;
+mod pair_set;
 mod quantile;
-mod regex;
+pub(crate) mod regex;
+mod regex_list;
+mod repeated;
 mod result;
-mod strftime;
+mod rows;
+pub(crate) mod strftime;
+mod suggest;
 mod suite;
 mod table;
 mod type_name;
 mod unique;
+mod values;
 mod z_score;
 
 pub use bound::Scalar;
-pub use result::{ExpectationResult, ResultFormat, Statistics, ValidationResult, validate};
+pub use check::{Block, Check};
+pub use checks::{Checks, Part};
+pub use header::{Header, MASK};
+pub use options::{ResultFormat, ResultOptions};
+pub use result::{ExpectationResult, Statistics, ValidationResult, validate};
+pub use rows::{Listing, UnexpectedRows};
+pub use suggest::suggest;
 pub use suite::{Suite, SuitedExpectation};
 
 /// What a failure means for the run.
@@ -76,16 +95,16 @@ pub trait Expectation {
         Ok(())
     }
 
-    /// Judges a table.
+    /// How it is judged on tables with these columns.
     ///
     /// # Errors
     /// Why it cannot be judged: a column is not there, or its cells cannot be compared with the parameters. The expectation
     /// then fails, with this as the exception's message.
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String>;
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String>;
 }
 
 /// What an expectation found.
-pub enum Outcome<'t> {
+pub enum Outcome {
     /// Nothing but whether it holds.
     Plain(bool),
     /// Whether it holds, and what was observed.
@@ -96,40 +115,13 @@ pub enum Outcome<'t> {
         result: Map<String, Value>,
     },
     /// Rows that are not as expected.
-    Rows(UnexpectedRows<'t>),
+    Rows(UnexpectedRows),
 }
 
-impl Outcome<'_> {
+impl Outcome {
     fn observed(success: bool, value: impl Into<Value>) -> Self {
         let result = Map::from_iter([("observed_value".to_owned(), value.into())]);
         Self::Observed { success, result }
-    }
-}
-
-/// Rows that are not as expected.
-pub struct UnexpectedRows<'t> {
-    /// The rows, in order.
-    pub rows: Vec<u32>,
-    /// How many rows there are.
-    pub elements: usize,
-    /// How many were passed over because they have no value; `None` where an expectation is about that itself.
-    pub missing: Option<usize>,
-    /// The least share of rows that must be as expected.
-    pub mostly: f64,
-    /// What a row shows in lists of unexpected values.
-    pub value: Box<dyn Fn(usize) -> Value + 't>,
-}
-
-impl UnexpectedRows<'_> {
-    /// The rows that count: all, but for those passed over.
-    fn considered(&self) -> usize {
-        self.elements - self.missing.unwrap_or(0)
-    }
-
-    /// Whether enough rows are as expected; none at all is enough.
-    fn success(&self) -> bool {
-        let considered = self.considered() as f64;
-        considered == 0.0 || (considered - self.rows.len() as f64) / considered >= self.mostly
     }
 }
 
@@ -182,6 +174,8 @@ expectations! {
     column_values_to_match_strftime_format => ColumnValuesToMatchStrftimeFormat(strftime::MatchStrftimeFormat),
     column_values_to_match_regex => ColumnValuesToMatchRegex(regex::MatchRegex),
     column_values_to_not_match_regex => ColumnValuesToNotMatchRegex(regex::NotMatchRegex),
+    column_values_to_match_regex_list => ColumnValuesToMatchRegexList(regex_list::MatchRegexList),
+    column_values_to_not_match_regex_list => ColumnValuesToNotMatchRegexList(regex_list::NotMatchRegexList),
     column_value_lengths_to_be_between => ColumnValueLengthsToBeBetween(length::LengthsBetween),
     column_value_lengths_to_equal => ColumnValueLengthsToEqual(length::LengthsEqual),
     column_values_to_be_of_type => ColumnValuesToBeOfType(type_name::BeOfType),
@@ -205,9 +199,11 @@ expectations! {
     column_most_common_value_to_be_in_set => ColumnMostCommonValueToBeInSet(common_value::MostCommonInSet),
     column_pair_values_a_to_be_greater_than_b => ColumnPairValuesAToBeGreaterThanB(pair::GreaterThan),
     column_pair_values_to_be_equal => ColumnPairValuesToBeEqual(pair::Equal),
+    column_pair_values_to_be_in_set => ColumnPairValuesToBeInSet(pair_set::PairsInSet),
     compound_columns_to_be_unique => CompoundColumnsToBeUnique(group::CompoundUnique),
     select_column_values_to_be_unique_within_record =>
         SelectColumnValuesToBeUniqueWithinRecord(group::UniqueWithinRecord),
+    multicolumn_values_to_be_equal => MulticolumnValuesToBeEqual(group::Equal),
     multicolumn_sum_to_equal => MulticolumnSumToEqual(group::SumEqual),
     table_row_count_to_be_between => TableRowCountToBeBetween(table::RowCountBetween),
     table_row_count_to_equal => TableRowCountToEqual(table::RowCountEqual),
@@ -275,11 +271,6 @@ fn unknown_type(name: &str) -> String {
             AnyExpectation::NAMES.join(", ")
         ),
     }
-}
-
-/// The column of that name.
-fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, String> {
-    table.column(name).ok_or_else(|| crate::error::unknown_column(name, table.names()).to_string())
 }
 
 fn all() -> crate::step::Fraction {

@@ -2,10 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
 
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::check::Check;
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
+use super::{Expectation, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// Declares an expectation about missing cells.
@@ -34,16 +35,13 @@ macro_rules! nullness {
                 self.severity
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let cells = PandasColumn::of(column(table, &self.column)?);
-                let rows = (0..table.rows() as u32).filter(|&row| cells.column.is_null(row as usize) == $unexpected);
-                Ok(Outcome::Rows(UnexpectedRows {
-                    rows: rows.collect(),
-                    elements: table.rows(),
-                    missing: None,
-                    mostly: self.mostly.into(),
-                    value: Box::new(move |row| cells.json(row)),
-                }))
+            fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let position = header.position(&self.column)?;
+                let check = RowCheck::cells(position, self.mostly, listing, move |block| {
+                    let column = block.column(position);
+                    block.rows().filter(|&row| column.is_null(row) == $unexpected).collect()
+                });
+                Ok(Box::new(check.of_all_rows()))
             }
         }
     };

@@ -2,10 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
+use trainer_data::Kind;
 
-use super::cell::{PandasColumn, PandasType};
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all, is_false};
+use super::cell::Cell;
+use super::check::{Block, Check, Counting};
+use super::header::{Facts, Header};
+use super::rows::{self, Listing, Odd, Shown, UnexpectedRows};
+use super::{Expectation, Outcome, Severity, all, is_all, is_false};
 use crate::step::Fraction;
 
 /// Declares an expectation about each value and the one before it.
@@ -37,24 +40,87 @@ macro_rules! ordered {
                 self.severity
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let cells = PandasColumn::of(column(table, &self.column)?);
-                let holds = |$before: f64, $value: f64| $strict || (!self.strictly && $before == $value);
-                let rows = steps(&cells)?.into_iter().filter(|(_, a, b)| !holds(*a, *b)).map(|(row, ..)| row).collect();
-                Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+            fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let (position, strictly) = (header.position(&self.column)?, self.strictly);
+                if let kind @ (Kind::Text | Kind::Boolean) = header.kind(position) {
+                    return Err(format!("expected a column of numbers, dates or times, found {kind}"));
+                }
+                Ok(Box::new(OrderCheck {
+                    shown: Shown::Cell(position),
+                    mostly: self.mostly.into(),
+                    listing: listing.clone(),
+                    holds: Box::new(move |$before: f64, $value: f64| $strict || (!strictly && $before == $value)),
+                }))
             }
         }
     };
 }
 
-/// Each row with a value but the first, with the value before it and its own.
-fn steps(cells: &PandasColumn<'_>) -> Result<Vec<(u32, f64, f64)>, String> {
-    let boolean = matches!(cells.pandas, PandasType::Boolean | PandasType::BooleanObject);
-    let numbers = cells.numbers().filter(|_| !boolean);
-    let numbers =
-        numbers.ok_or_else(|| format!("expected a column of numbers, dates or times, found {}", cells.kind()))?;
-    let present: Vec<(u32, f64)> = (0u32..).zip(numbers).filter(|(_, x)| !x.is_nan()).collect();
-    Ok(present.windows(2).map(|pair| (pair[1].0, pair[0].1, pair[1].1)).collect())
+/// Every value with the one before it.
+struct OrderCheck {
+    shown: Shown,
+    mostly: f64,
+    listing: Listing,
+    holds: Box<dyn Fn(f64, f64) -> bool + Send + Sync>,
+}
+
+/// A row with a value at the end of some rows.
+struct End {
+    row: u64,
+    number: f64,
+    cells: Vec<Cell>,
+}
+
+/// Rows so far.
+#[derive(Default)]
+struct Run {
+    elements: u64,
+    missing: u64,
+    first: Option<End>,
+    last: Option<f64>,
+    odd: Odd,
+}
+
+impl Counting for OrderCheck {
+    type Part = Run;
+    type State = Run;
+
+    fn look(&self, block: &Block<'_>) -> Run {
+        let position = self.shown.positions()[0];
+        let (elements, missing) = (block.rows().len() as u64, block.missing(position));
+        let mut run = Run { elements, missing, ..Run::default() };
+        for (row, number) in block.rows().zip(block.numbers(position)).filter(|(_, x)| !x.is_nan()) {
+            match run.last.replace(number) {
+                None => {
+                    let cells = rows::cells(block, row, &self.shown, &self.listing);
+                    run.first = Some(End { row: block.number(row), number, cells });
+                }
+                Some(before) if !(self.holds)(before, number) => {
+                    run.odd.push(block, row, &self.shown, &self.listing);
+                }
+                Some(_) => {}
+            }
+        }
+        run
+    }
+
+    fn merge(&self, state: &mut Run, part: Run) {
+        state.elements += part.elements;
+        state.missing += part.missing;
+        if let (Some(before), Some(first)) = (state.last, &part.first)
+            && !(self.holds)(before, first.number)
+        {
+            state.odd.push_as(first.row, || first.cells.clone(), self.listing.most);
+        }
+        state.odd.merge(part.odd, self.listing.most);
+        state.last = part.last.or(state.last);
+    }
+
+    fn finish(&self, state: Run, facts: &Facts<'_>) -> Result<Outcome, String> {
+        let counts = (state.elements, Some(state.missing));
+        let rows = UnexpectedRows::new(state.odd, counts, self.mostly, &self.shown, &self.listing, facts);
+        Ok(Outcome::Rows(rows))
+    }
 }
 
 ordered! {

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use trainer_data::Table;
+use trainer_data::Kind;
 
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all, is_false};
+use super::check::{Block, Check};
+use super::header::Header;
+use super::rows::{Found, Listing, RowCheck, Shown};
+use super::{Expectation, Severity, all, is_all, is_false};
 use crate::step::Fraction;
 
 /// Which rows are passed over.
@@ -25,11 +26,11 @@ pub enum IgnoreRowIf {
 }
 
 impl IgnoreRowIf {
-    fn is_default(&self) -> bool {
+    pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    fn ignores(self, a: bool, b: bool) -> bool {
+    pub(super) fn ignores(self, a: bool, b: bool) -> bool {
         match self {
             Self::BothValuesAreMissing => a && b,
             Self::EitherValueIsMissing => a || b,
@@ -38,56 +39,49 @@ impl IgnoreRowIf {
     }
 }
 
-/// Cells of two columns, in the one type in which they are compared.
-enum Comparable<'t> {
-    Numbers(Vec<f64>, Vec<f64>),
-    Text(PandasColumn<'t>, PandasColumn<'t>),
+/// Whether two columns are compared as numbers, and not as text.
+fn as_numbers(header: &Header, [a, b]: [usize; 2]) -> Result<bool, String> {
+    let (first, second) = (header.kind(a), header.kind(b));
+    match (header.is_numeric(a), header.is_numeric(b)) {
+        (true, true) => Ok(true),
+        (false, false) if first == second => Ok(first != Kind::Text),
+        _ => Err(format!("expected two columns of one type, found {first} and {second}")),
+    }
 }
 
-impl Comparable<'_> {
-    fn order(&self, row: usize) -> Option<Ordering> {
-        match self {
-            Self::Numbers(a, b) => a[row].partial_cmp(&b[row]),
-            Self::Text(a, b) => {
-                let (a, b) = (a.column.text(row)?, b.column.text(row)?);
-                Some(a.cmp(&b))
+/// How the cells of a block's rows compare; `None` where one is missing.
+fn orders(block: &Block<'_>, [a, b]: [usize; 2], as_numbers: bool) -> Vec<Option<Ordering>> {
+    if as_numbers {
+        let pairs = block.numbers(a).into_iter().zip(block.numbers(b));
+        return pairs.map(|(a, b)| a.partial_cmp(&b)).collect();
+    }
+    let (a, b) = (block.column(a), block.column(b));
+    block.rows().map(|row| Some(a.text(row)?.cmp(&b.text(row)?))).collect()
+}
+
+/// Rows of two columns that hold where their order does.
+fn plan(
+    header: &Header,
+    names: (&str, &str),
+    (ignore, mostly): (IgnoreRowIf, Fraction),
+    listing: &Listing,
+    holds: impl Fn(Option<Ordering>) -> bool + Send + Sync + 'static,
+) -> Result<Box<dyn Check>, String> {
+    let pair = [header.position(names.0)?, header.position(names.1)?];
+    let as_numbers = as_numbers(header, pair)?;
+    let rule = move |block: &Block<'_>, _| {
+        let (a, b) = (block.column(pair[0]), block.column(pair[1]));
+        let mut found = Found { rows: Vec::new(), missing: 0 };
+        for (row, order) in block.rows().zip(orders(block, pair, as_numbers)) {
+            if ignore.ignores(a.is_null(row), b.is_null(row)) {
+                found.missing += 1;
+            } else if !holds(order) {
+                found.rows.push(row);
             }
         }
-    }
-}
-
-/// The rows that do not hold, and what they show.
-fn judge<'t>(
-    table: &'t Table,
-    (a, b): (&str, &str),
-    ignore: IgnoreRowIf,
-    mostly: Fraction,
-    holds: impl Fn(Option<Ordering>) -> bool,
-) -> Result<Outcome<'t>, String> {
-    let (a, b) = (PandasColumn::of(column(table, a)?), PandasColumn::of(column(table, b)?));
-    let comparable = match (a.column.numbers(), b.column.numbers()) {
-        (Some(x), Some(y)) if a.is_numeric() == b.is_numeric() && (a.is_numeric() || a.kind() == b.kind()) => {
-            Comparable::Numbers(x, y)
-        }
-        (None, None) => Comparable::Text(a, b),
-        _ => return Err(format!("expected two columns of one type, found {} and {}", a.kind(), b.kind())),
+        found
     };
-    let mut missing = 0;
-    let mut rows = Vec::new();
-    for row in 0..table.rows() {
-        if ignore.ignores(a.column.is_null(row), b.column.is_null(row)) {
-            missing += 1;
-        } else if !holds(comparable.order(row)) {
-            rows.push(row as u32);
-        }
-    }
-    Ok(Outcome::Rows(UnexpectedRows {
-        rows,
-        elements: table.rows(),
-        missing: Some(missing),
-        mostly: mostly.into(),
-        value: Box::new(move |row| Value::Array(vec![a.json(row), b.json(row)])),
-    }))
+    Ok(Box::new(RowCheck::new(Shown::Pair(pair), mostly, listing, rule)))
 }
 
 /// Every value of the first column is greater than that of the second. A missing value is not.
@@ -123,11 +117,11 @@ impl Expectation for GreaterThan {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let names = (self.column_a.as_str(), self.column_b.as_str());
-        judge(table, names, self.ignore_row_if, self.mostly, |order| match order {
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let (names, or_equal) = ((self.column_a.as_str(), self.column_b.as_str()), self.or_equal);
+        plan(header, names, (self.ignore_row_if, self.mostly), listing, move |order| match order {
             Some(Ordering::Greater) => true,
-            Some(Ordering::Equal) => self.or_equal,
+            Some(Ordering::Equal) => or_equal,
             _ => false,
         })
     }
@@ -163,8 +157,8 @@ impl Expectation for Equal {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
         let names = (self.column_a.as_str(), self.column_b.as_str());
-        judge(table, names, self.ignore_row_if, self.mostly, |order| order == Some(Ordering::Equal))
+        plan(header, names, (self.ignore_row_if, self.mostly), listing, |order| order == Some(Ordering::Equal))
     }
 }

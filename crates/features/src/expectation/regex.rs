@@ -3,17 +3,18 @@
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
 
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::check::Check;
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
+use super::{Expectation, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// A pattern of Python's `re`, as the pattern that means the same here.
 ///
 /// # Errors
 /// For what only a backtracking engine can do (lookaround, backreferences) and for what is no pattern.
-fn pattern(python: &str) -> Result<Regex, String> {
+pub(crate) fn pattern(python: &str) -> Result<Regex, String> {
     Regex::new(&translated(python)).map_err(|problem| {
         let last = problem.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         format!("expected a regular expression, found `{python}`: {last}")
@@ -89,11 +90,10 @@ macro_rules! patterned {
                 pattern(&self.regex).map(|_| ())
             }
 
-            fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-                let cells = PandasColumn::of(column(table, &self.column)?);
-                let pattern = pattern(&self.regex)?;
-                let rows = cells.rows_where(|text| pattern.is_match(text) == $unexpected);
-                Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+            fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let (position, pattern) = (header.position(&self.column)?, pattern(&self.regex)?);
+                let odd = move |text: &str| pattern.is_match(text) == $unexpected;
+                Ok(Box::new(RowCheck::text(header, position, self.mostly, listing, odd)))
             }
         }
     };

@@ -2,33 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trainer_data::{Table, Warning};
 
-use super::cell::PandasColumn;
+use super::options::{ResultFormat, ResultOptions};
+use super::rows::{ListedRow, UnexpectedRows};
 use super::suite::{Suite, SuitedExpectation};
-use super::{Outcome, Severity, UnexpectedRows};
-use crate::step::Fraction;
-
-/// How much a result tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ResultFormat {
-    /// Whether it holds.
-    BooleanOnly,
-    /// Counts, and the first 20 unexpected values.
-    #[default]
-    Basic,
-    /// Also how often each of those is among them, and their rows.
-    Summary,
-    /// Also all values, how often each is there, and all rows.
-    Complete,
-}
-
-/// At most this many values are listed, but for [`ResultFormat::Complete`].
-const LISTED: usize = 20;
+use super::{Outcome, Severity};
 
 /// The verdict on one expectation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,34 +65,47 @@ pub struct ValidationResult {
 }
 
 /// Judges a table by a suite.
-pub fn validate(table: &Table, suite: &Suite, format: ResultFormat) -> ValidationResult {
-    let results: Vec<_> = suite.expectations.par_iter().map(|expectation| judge(table, expectation, format)).collect();
-    let holding = results.iter().filter(|result| result.success).count();
-    let statistics = Statistics {
-        evaluated_expectations: results.len(),
-        successful_expectations: holding,
-        unsuccessful_expectations: results.len() - holding,
-        success_percent: (!results.is_empty()).then(|| holding as f64 / results.len() as f64 * 100.0),
-    };
-    ValidationResult {
-        success: holding == results.len(),
-        results,
-        suite_name: suite.name.clone(),
-        suite_parameters: Map::new(),
-        statistics,
-        meta: Map::new(),
-        id: None,
+pub fn validate(table: &Table, suite: &Suite, options: impl Into<ResultOptions>) -> ValidationResult {
+    let mut checks = suite.begin_table(table, options).expect("options of the caller name its columns");
+    checks.add(table, 0).expect("a table has its own columns");
+    checks.finish()
+}
+
+impl ValidationResult {
+    pub(super) fn of(suite_name: String, results: Vec<ExpectationResult>) -> Self {
+        let holding = results.iter().filter(|result| result.success).count();
+        let statistics = Statistics {
+            evaluated_expectations: results.len(),
+            successful_expectations: holding,
+            unsuccessful_expectations: results.len() - holding,
+            success_percent: (!results.is_empty()).then(|| holding as f64 / results.len() as f64 * 100.0),
+        };
+        Self {
+            success: holding == results.len(),
+            results,
+            suite_name,
+            suite_parameters: Map::new(),
+            statistics,
+            meta: Map::new(),
+            id: None,
+        }
     }
 }
 
-fn judge(table: &Table, suited: &SuitedExpectation, format: ResultFormat) -> ExpectationResult {
+pub(super) fn expectation_result(
+    suited: &SuitedExpectation,
+    outcome: Result<Outcome, String>,
+    options: &ResultOptions,
+) -> ExpectationResult {
     let expectation = suited.expectation.as_dyn();
-    let (success, result, exception) = match expectation.judge(table) {
+    let (success, result, exception) = match outcome {
         Err(problem) => (false, Map::new(), Some(problem)),
         Ok(Outcome::Plain(success)) => (success, Map::new(), None),
-        Ok(Outcome::Observed { success, .. }) if format == ResultFormat::BooleanOnly => (success, Map::new(), None),
+        Ok(Outcome::Observed { success, .. }) if options.format == ResultFormat::BooleanOnly => {
+            (success, Map::new(), None)
+        }
         Ok(Outcome::Observed { success, result }) => (success, result, None),
-        Ok(Outcome::Rows(rows)) => (rows.success(), rows.result(format), None),
+        Ok(Outcome::Rows(rows)) => (rows.success(), listed(&rows, options), None),
     };
     ExpectationResult {
         success,
@@ -128,62 +122,94 @@ fn judge(table: &Table, suited: &SuitedExpectation, format: ResultFormat) -> Exp
     }
 }
 
-impl<'t> UnexpectedRows<'t> {
-    /// Rows of one column, of which those without a value are passed over.
-    pub(super) fn of(cells: PandasColumn<'t>, rows: Vec<u32>, mostly: Fraction) -> Self {
-        Self {
-            rows,
-            elements: cells.column.len(),
-            missing: Some(cells.column.null_count()),
-            mostly: mostly.into(),
-            value: Box::new(move |row| cells.json(row)),
-        }
+/// The part of a result that is about rows.
+fn listed(rows: &UnexpectedRows, options: &ResultOptions) -> Map<String, Value> {
+    let mut result = Map::new();
+    let asks_for_query = options.return_unexpected_index_query;
+    if options.format != ResultFormat::BooleanOnly {
+        counted(rows, options, &mut result);
     }
+    if options.format >= ResultFormat::Summary {
+        indexed(rows, options, &mut result);
+    }
+    if options.format == ResultFormat::Complete {
+        if !options.exclude_unexpected_values {
+            result.insert("unexpected_list".into(), rows.listed.iter().map(|row| row.value.clone()).collect());
+        }
+        result.insert("unexpected_index_list".into(), indices(rows, options, usize::MAX));
+    }
+    if asks_for_query.unwrap_or(options.format == ResultFormat::Complete) {
+        let numbers: Vec<String> = rows.listed.iter().map(|row| row.row.to_string()).collect();
+        let query = format!("df.filter(items=[{}], axis=0)", numbers.join(", "));
+        result.insert("unexpected_index_query".into(), query.into());
+    }
+    result
+}
 
-    fn result(&self, format: ResultFormat) -> Map<String, Value> {
-        let mut result = Map::new();
-        if format == ResultFormat::BooleanOnly {
-            return result;
-        }
-        let percent = |of: usize| (of > 0).then(|| self.rows.len() as f64 / of as f64 * 100.0);
-        let values = |rows: &[u32]| rows.iter().map(|&row| (self.value)(row as usize)).collect::<Vec<Value>>();
-        let first = &self.rows[..self.rows.len().min(LISTED)];
-        result.insert("element_count".into(), self.elements.into());
-        result.insert("unexpected_count".into(), self.rows.len().into());
-        result.insert("unexpected_percent".into(), percent(self.considered()).into());
-        result.insert("partial_unexpected_list".into(), values(first).into());
-        if let Some(missing) = self.missing {
-            let missing_percent = (self.elements > 0).then(|| missing as f64 / self.elements as f64 * 100.0);
-            result.insert("missing_count".into(), missing.into());
-            result.insert("missing_percent".into(), missing_percent.into());
-            result.insert("unexpected_percent_total".into(), percent(self.elements).into());
-            result.insert("unexpected_percent_nonmissing".into(), percent(self.considered()).into());
-        }
-        if format == ResultFormat::Basic {
-            return result;
-        }
-        // A summary counts within the listed values only.
-        let counted = values(if format == ResultFormat::Complete { &self.rows } else { first });
-        result.insert("partial_unexpected_counts".into(), most_common(&counted));
-        result.insert("partial_unexpected_index_list".into(), first.into());
-        if format == ResultFormat::Complete {
-            let rows: Vec<String> = self.rows.iter().map(u32::to_string).collect();
-            result.insert("unexpected_list".into(), counted.into());
-            result.insert("unexpected_index_list".into(), self.rows.clone().into());
-            result.insert(
-                "unexpected_index_query".into(),
-                format!("df.filter(items=[{}], axis=0)", rows.join(", ")).into(),
-            );
-        }
-        result
+/// Counts and shares, and the first values.
+fn counted(rows: &UnexpectedRows, options: &ResultOptions, result: &mut Map<String, Value>) {
+    let percent = |of: u64| (of > 0).then(|| rows.count as f64 / of as f64 * 100.0);
+    let first = || rows.listed.iter().take(options.partial_unexpected_count);
+    result.insert("element_count".into(), rows.elements.into());
+    result.insert("unexpected_count".into(), rows.count.into());
+    result.insert("unexpected_percent".into(), percent(rows.considered()).into());
+    if !options.exclude_unexpected_values {
+        result.insert("partial_unexpected_list".into(), first().map(|row| row.value.clone()).collect());
+    }
+    if !options.unexpected_index_column_names.is_empty() {
+        let names = options.unexpected_index_column_names.clone();
+        result.insert("unexpected_index_column_names".into(), names.into());
+    }
+    if let Some(missing) = rows.missing {
+        let missing_percent = (rows.elements > 0).then(|| missing as f64 / rows.elements as f64 * 100.0);
+        result.insert("missing_count".into(), missing.into());
+        result.insert("missing_percent".into(), missing_percent.into());
+        result.insert("unexpected_percent_total".into(), percent(rows.elements).into());
+        result.insert("unexpected_percent_nonmissing".into(), percent(rows.considered()).into());
+    }
+    if options.include_unexpected_rows {
+        result.insert("unexpected_rows".into(), first().map(|row| Value::Object(row.besides.clone())).collect());
     }
 }
 
-/// The 20 most frequent values with how often they are there: the most frequent first, then by value.
-fn most_common(values: &[Value]) -> Value {
+/// How often the first values are there (in a complete result: all values), and their rows.
+fn indexed(rows: &UnexpectedRows, options: &ResultOptions, result: &mut Map<String, Value>) {
+    let most = options.partial_unexpected_count;
+    if most == 0 {
+        return;
+    }
+    if !options.exclude_unexpected_values {
+        let among = if options.format == ResultFormat::Complete { usize::MAX } else { most };
+        let counted: Vec<&Value> = rows.listed.iter().take(among).map(|row| &row.value).collect();
+        result.insert("partial_unexpected_counts".into(), most_common(&counted, most));
+    }
+    result.insert("partial_unexpected_index_list".into(), indices(rows, options, most));
+}
+
+/// Row numbers; or, where columns are named that tell rows apart, their cells.
+fn indices(rows: &UnexpectedRows, options: &ResultOptions, most: usize) -> Value {
+    let names = &options.unexpected_index_column_names;
+    if names.is_empty() {
+        return rows.listed.iter().take(most).map(|row| Value::from(row.row)).collect();
+    }
+    let own = |row: &ListedRow| {
+        names.iter().filter_map(|name| Some((name.clone(), row.besides.get(name)?.clone()))).collect::<Map<_, _>>()
+    };
+    let listed = rows.listed.iter().take(most);
+    if options.exclude_unexpected_values {
+        let rows: Vec<_> = listed.map(own).collect();
+        let cells = |name: &String| rows.iter().map(|row| row[name].clone()).collect::<Value>();
+        let columns: Map<String, Value> = names.iter().map(|name| (name.clone(), cells(name))).collect();
+        return if rows.is_empty() { json!([]) } else { json!([columns]) };
+    }
+    listed.map(|row| Value::Object(row.domain.clone().into_iter().chain(own(row)).collect())).collect()
+}
+
+/// The most frequent values with how often they are there: the most frequent first, then by value.
+fn most_common(values: &[&Value], most: usize) -> Value {
     let mut place: HashMap<String, usize> = HashMap::new();
     let mut counts: Vec<(Value, u64)> = Vec::new();
-    for value in values {
+    for &value in values {
         let plain = match value {
             Value::Object(columns) => Value::Array(columns.values().cloned().collect()),
             other => other.clone(),
@@ -196,7 +222,7 @@ fn most_common(values: &[Value]) -> Value {
     }
     // Stable: of equally frequent values the first ones are kept.
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts.truncate(LISTED);
+    counts.truncate(most);
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| order(&a.0, &b.0)));
     counts.into_iter().map(|(value, count)| json!({"value": value, "count": count})).collect()
 }
@@ -287,7 +313,17 @@ impl ExpectationResult {
         others.map(|(key, value)| format!("{key} {}", short(value))).collect::<Vec<_>>().join(", ")
     }
 
-    fn warning(&self) -> Option<Warning> {
+    /// The columns that it is about, by its parameters.
+    pub fn columns(&self) -> Vec<&str> {
+        let kwargs = &self.expectation_config["kwargs"];
+        let single = ["column", "column_A", "column_B"].iter().filter_map(|key| kwargs[*key].as_str());
+        let several = ["column_list", "column_set"].iter().filter_map(|key| kwargs[*key].as_array()).flatten();
+        single.chain(several.filter_map(Value::as_str)).collect()
+    }
+
+    /// What is odd about it, if it does not stop the run: a failure of lower severity, or that it holds because there is
+    /// nothing to judge.
+    pub fn warning(&self) -> Option<Warning> {
         let count = |key: &str| self.result.get(key).and_then(Value::as_u64);
         let about = |code: &str, message: String| {
             let count = count("unexpected_count").unwrap_or(1);

@@ -3,10 +3,12 @@
 use regex::{Captures, Regex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
+use trainer_data::Kind;
 
-use super::cell::PandasColumn;
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::check::Check;
+use super::header::Header;
+use super::rows::{Listing, RowCheck};
+use super::{Expectation, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// Every value is a date or a time in a format, as Python's `datetime.strptime` reads it. Missing cells are passed over.
@@ -38,20 +40,88 @@ impl Expectation for MatchStrftimeFormat {
         TimeFormat::new(&self.strftime_format).map(|_| ())
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let cells = PandasColumn::of(column(table, &self.column)?);
-        if cells.column.strings().is_none() && cells.column.null_count() < table.rows() {
-            return Err(format!("expected a column of text, found {}", cells.kind()));
-        }
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let position = header.position(&self.column)?;
         let format = TimeFormat::new(&self.strftime_format)?;
-        let rows = cells.rows_where(|text| format.read(text).is_none());
-        Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, self.mostly)))
+        let odd = move |text: &str| !format.holds(text);
+        let kind = header.kind(position);
+        let refusal = (kind != Kind::Text).then(|| format!("expected a column of text, found {kind}"));
+        Ok(Box::new(RowCheck::text(header, position, self.mostly, listing, odd).refusing(refusal)))
     }
 }
 
 /// A format, ready to read text.
-pub(super) struct TimeFormat {
+pub(crate) struct TimeFormat {
     pattern: Regex,
+    /// The format as parts of fixed width, if it consists of such; nearly all text of the format is read by them alone.
+    fixed: Option<Vec<Fixed>>,
+}
+
+/// A part of a format.
+enum Fixed {
+    /// This byte.
+    Byte(u8),
+    /// A directive and how many digits it has at most.
+    Digits(char, usize),
+}
+
+/// A format of digits and ASCII that is neither a letter (which would match in both cases) nor a space (which would match
+/// several).
+fn fixed(format: &str) -> Option<Vec<Fixed>> {
+    let mut parts = Vec::new();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        parts.push(match c {
+            '%' => match chars.next()? {
+                letter @ ('d' | 'm' | 'y' | 'H' | 'M' | 'S') => Fixed::Digits(letter, 2),
+                'Y' => Fixed::Digits('Y', 4),
+                _ => return None,
+            },
+            'T' => Fixed::Byte(b'T'),
+            c if c.is_ascii_punctuation() => Fixed::Byte(c as u8),
+            _ => return None,
+        });
+    }
+    Some(parts)
+}
+
+/// Whether text has the parts in full width: a date that there is, or one that there is not. `None`: the pattern decides.
+fn holds_fixed(parts: &[Fixed], text: &str) -> Option<bool> {
+    let mut bytes = text.as_bytes();
+    let (mut year, mut month, mut day, mut second) = (1900, 1, 1, 0);
+    for part in parts {
+        match *part {
+            Fixed::Byte(byte) => bytes = bytes.strip_prefix(&[byte])?,
+            Fixed::Digits(letter, width) => {
+                let (digits, rest) = bytes.split_at_checked(width)?;
+                bytes = rest;
+                let number = digits.iter().try_fold(0i64, |number, byte| {
+                    byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))
+                })?;
+                let (range, place) = match letter {
+                    'Y' => (0..=9999, Some(&mut year)),
+                    'y' => (0..=99, Some(&mut year)),
+                    'm' => (1..=12, Some(&mut month)),
+                    'd' => (1..=31, Some(&mut day)),
+                    'S' => (0..=61, Some(&mut second)),
+                    'H' => (0..=23, None),
+                    _ => (0..=59, None),
+                };
+                if !range.contains(&number) {
+                    return None;
+                }
+                if let Some(place) = place {
+                    *place = if letter == 'y' { full_year(number) } else { number };
+                }
+            }
+        }
+    }
+    bytes.is_empty().then(|| year >= 1 && day <= days_in(year, month) && second <= 59)
+}
+
+/// The year that two digits stand for.
+fn full_year(short: i64) -> i64 {
+    short + if short < 69 { 2000 } else { 1900 }
 }
 
 const MONTHS: [&str; 12] = [
@@ -125,8 +195,14 @@ impl TimeFormat {
         }
         // The match must then reach the end: not the same as asking for the end, where directives could give way.
         Regex::new(&pattern)
-            .map(|pattern| Self { pattern })
+            .map(|pattern| Self { pattern, fixed: fixed(format) })
             .map_err(|_| format!("expected every directive once, found `{format}`"))
+    }
+
+    /// Whether the text is in the format and the date is one that there is.
+    pub fn holds(&self, text: &str) -> bool {
+        let quick = self.fixed.as_ref().and_then(|parts| holds_fixed(parts, text));
+        quick.unwrap_or_else(|| self.read(text).is_some())
     }
 
     /// Seconds since 1970-01-01, if the text is in the format and the date is one that there is.
@@ -138,7 +214,7 @@ impl TimeFormat {
         let number = |name: &str| parts.name(name).map(|part| part.as_str().trim().parse::<i64>().expect("digits"));
         let year = match (number("Y"), number("y")) {
             (Some(year), _) => year,
-            (None, Some(short)) => short + if short < 69 { 2000 } else { 1900 },
+            (None, Some(short)) => full_year(short),
             (None, None) => 1900,
         };
         let (month, day) = (month(&parts).or(number("m")).unwrap_or(1), number("d").unwrap_or(1));
@@ -185,7 +261,7 @@ fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
+pub(crate) fn days_in(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if is_leap(year) => 29,
@@ -204,7 +280,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// An ISO 8601 date or time as seconds since 1970-01-01.
-pub(super) fn instant(text: &str) -> Option<f64> {
+pub(crate) fn instant(text: &str) -> Option<f64> {
     let formats =
         ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"];
     let text = text.trim().replacen(' ', "T", 1);
@@ -213,6 +289,8 @@ pub(super) fn instant(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reads(format: &str, text: &str) -> Option<f64> {
@@ -252,6 +330,16 @@ mod tests {
             ("(%Y)", "(2026)", true),
         ] {
             assert_eq!(reads(format, text).is_some(), expected, "{format} on {text}");
+            assert_eq!(TimeFormat::new(format).unwrap().holds(text), expected, "{format} on {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn fixed_width_is_a_short_cut_only(text in "[0-9]{1,4}[-/:]?[0-9]{1,2}[-/]?[0-3]?[0-9]( |T)?[0-9:]{0,8}", at in 0..4usize) {
+            let format = ["%Y-%m-%d", "%Y%m%d", "%y/%m/%d", "%Y-%m-%dT%H:%M:%S"][at];
+            let format = TimeFormat::new(format).unwrap();
+            prop_assert_eq!(format.holds(&text), format.read(&text).is_some());
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use trainer_data::Fault;
 
+use super::condition::Condition;
 use super::{AnyExpectation, plain_name, unknown_type};
 use crate::FeatureError;
 
@@ -24,14 +25,22 @@ pub struct SuitedExpectation {
     pub id: Option<String>,
     /// What the file says besides.
     pub meta: Map<String, Value>,
+    /// Which rows it is about; all without one.
+    pub condition: Option<Condition>,
+    /// How the condition is written, if the file says so.
+    pub condition_parser: Option<String>,
 }
 
 impl SuitedExpectation {
     /// As a result names it.
     pub(super) fn config(&self) -> Value {
+        let mut kwargs = self.expectation.kwargs();
+        kwargs.extend(self.condition.iter().map(|condition| ("row_condition".to_owned(), written(&condition.source))));
+        kwargs
+            .extend(self.condition_parser.iter().map(|parser| ("condition_parser".to_owned(), parser.as_str().into())));
         let mut config = json!({
             "type": self.expectation.type_name(),
-            "kwargs": self.expectation.kwargs(),
+            "kwargs": kwargs,
             "meta": self.meta,
             "severity": self.expectation.as_dyn().severity(),
         });
@@ -42,8 +51,16 @@ impl SuitedExpectation {
     }
 }
 
+/// A row condition as results of Great Expectations have it: text as an object.
+fn written(source: &Value) -> Value {
+    match source {
+        Value::String(text) => json!({ "type": "pass_through", "pass_through_filter": text }),
+        object => object.clone(),
+    }
+}
+
 /// Parameters that say how a result is returned, or that are written though they mean nothing by default.
-const IDLE: [&str; 6] = ["batch_id", "result_format", "catch_exceptions", "include_config", "condition_parser", "meta"];
+const IDLE: [&str; 6] = ["batch_id", "result_format", "catch_exceptions", "include_config", "meta", "row_condition"];
 
 impl Suite {
     /// Expectations of a config.
@@ -51,7 +68,13 @@ impl Suite {
     /// # Errors
     /// When there are none: a suite that checks nothing must not pass for one that holds.
     pub fn inline(name: impl Into<String>, expectations: Vec<AnyExpectation>) -> Result<Self, FeatureError> {
-        let suited = |expectation| SuitedExpectation { expectation, id: None, meta: Map::new() };
+        let suited = |expectation| SuitedExpectation {
+            expectation,
+            id: None,
+            meta: Map::new(),
+            condition: None,
+            condition_parser: None,
+        };
         Self { name: name.into(), expectations: expectations.into_iter().map(suited).collect() }.checked()
     }
 
@@ -72,12 +95,41 @@ impl Suite {
             let place = Fault::new("suite_json", format!("expected JSON, found {problem}"));
             FeatureError::config(place.line(problem.line() as u64))
         })?;
+        Self::from_value(&saved, parameters)
+    }
+
+    /// A suite of Great Expectations that was read already.
+    ///
+    /// # Errors
+    /// As [`Suite::with_parameters`]; also for a parameter that no expectation asks for.
+    pub fn from_value(saved: &Value, given: &Map<String, Value>) -> Result<Self, FeatureError> {
+        let asked = asked(&saved["expectations"]);
+        if let Some(wrong) = given.keys().find(|name| !asked.contains(&name.as_str())) {
+            let near = crate::error::nearest(wrong, asked.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(fault(None, format!("expected the name of a parameter of the suite, found `{wrong}`{near}")));
+        }
+        // Values that the suite itself carries: 1.x and 0.18.
+        let own = ["suite_parameters", "evaluation_parameters"].iter().filter_map(|key| saved[*key].as_object());
+        let mut parameters: Map<String, Value> =
+            own.flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        parameters.extend(given.clone());
+        let parameters = &parameters;
         let name = ["name", "expectation_suite_name"].iter().find_map(|key| saved[*key].as_str()).unwrap_or("default");
         let entries = saved["expectations"].as_array();
         let entries = entries.ok_or_else(|| fault(None, "expected a list under `expectations`, found none".into()))?;
         let read = |(place, entry)| read(entry, parameters).map_err(|problem| fault(Some(place), problem));
         let expectations = entries.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Self { name: name.to_owned(), expectations }.checked()
+    }
+
+    /// Columns whose cells are judged as they are written: a reader of text must not make dates of them.
+    pub fn text_columns(&self) -> Vec<String> {
+        let column = |suited: &SuitedExpectation| match &suited.expectation {
+            AnyExpectation::ColumnValuesToMatchStrftimeFormat(expectation) => Some(expectation.column.clone()),
+            _ => None,
+        };
+        self.expectations.iter().filter_map(column).collect()
     }
 
     fn checked(self) -> Result<Self, FeatureError> {
@@ -114,8 +166,8 @@ fn read(entry: &Value, parameters: &Map<String, Value>) -> Result<SuitedExpectat
         {
             continue;
         }
-        if key == "row_condition" {
-            return Err(format!("`{name}`: expected no `row_condition` (all rows are checked), found {value}"));
+        if key == "condition_parser" {
+            continue;
         }
         plain
             .insert(key.clone(), filled(value, parameters).map_err(|problem| format!("`{name}`, `{key}`: {problem}"))?);
@@ -124,12 +176,45 @@ fn read(entry: &Value, parameters: &Map<String, Value>) -> Result<SuitedExpectat
         plain.insert("severity".into(), severity.clone());
     }
     let tagged = Value::Object(Map::from_iter([(name.to_owned(), Value::Object(plain))]));
-    let expectation = serde_json::from_value(tagged).map_err(|problem| format!("`{name}`: {problem}"))?;
+    let expectation =
+        serde_json::from_value(tagged).map_err(|problem| format!("`{name}`: {}", helpful(&problem.to_string())))?;
+    let condition_parser = kwargs.get("condition_parser").and_then(Value::as_str);
+    let condition = kwargs.get("row_condition").filter(|condition| !condition.is_null() && *condition != "");
+    let condition =
+        condition.map(|condition| Condition::of_gx(&filled(condition, parameters)?, condition_parser)).transpose();
+    let condition = condition.map_err(|problem| format!("`{name}`, `row_condition`: {problem}"))?;
+    if condition.is_some() && name.starts_with("table_column") || name == "column_to_exist" && condition.is_some() {
+        return Err(format!("`{name}`: expected no `row_condition` where columns are judged, found one"));
+    }
     Ok(SuitedExpectation {
         expectation,
+        condition_parser: condition_parser.filter(|_| condition.is_some()).map(str::to_owned),
+        condition,
         id: entry["id"].as_str().or(entry["ge_cloud_id"].as_str()).map(str::to_owned),
         meta: entry["meta"].as_object().cloned().unwrap_or_default(),
     })
+}
+
+/// A message about a field that is not known, with the one that is near.
+fn helpful(problem: &str) -> String {
+    let mut names = problem.split('`').skip(1).step_by(2);
+    let near = match problem.starts_with("unknown field") {
+        true => names.next().and_then(|wrong| crate::error::nearest(wrong, names)),
+        false => None,
+    };
+    near.map_or_else(|| problem.to_owned(), |near| format!("{problem}; did you mean `{near}`?"))
+}
+
+/// The names of the parameters that values ask for.
+fn asked(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(map) => match map.get("$PARAMETER").and_then(Value::as_str) {
+            Some(name) => vec![name],
+            None => map.values().flat_map(asked).collect(),
+        },
+        Value::Array(items) => items.iter().flat_map(asked).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Parameters of 0.18 that mean nothing when they are off.
@@ -214,6 +299,8 @@ mod tests {
         assert!(problem(kwargs).contains("unknown field `min`"));
         let condition = r#"{"type": "expect_column_to_exist", "kwargs": {"column": "a", "row_condition": "b > 1"}}"#;
         assert!(problem(condition).contains("row_condition"));
+        let condition = condition.replace("to_exist", "values_to_be_null").replace("b > 1", "b.mean() > 1");
+        assert!(problem(&condition).contains("found `mean`"));
         let bounds = r#"{"type": "expect_column_values_to_be_between", "kwargs": {"column": "a"}}"#;
         assert!(problem(bounds).contains("found neither"));
         let mostly = r#"{"type": "expect_column_values_to_be_null", "kwargs": {"column": "a", "mostly": 1.5}}"#;
@@ -228,6 +315,11 @@ mod tests {
         let parameters = Map::from_iter([("top".to_owned(), json!(8))]);
         let suite = Suite::with_parameters(file, &parameters).unwrap();
         assert!(!validate(&table(), &suite, ResultFormat::Basic).success);
+        let wrong = Map::from_iter([("topp".to_owned(), json!(8))]);
+        let problem = Suite::with_parameters(file, &wrong).unwrap_err().to_string();
+        assert!(problem.contains("did you mean `top`?"), "{problem}");
+        let own = file.replace(r#""name": "s""#, r#""name": "s", "evaluation_parameters": {"top": 9}"#);
+        assert!(validate(&table(), &Suite::from_gx_json(&own).unwrap(), ResultFormat::Basic).success);
         let carried = file.replace(r#""top"}"#, r#""top", "$PARAMETER.top": 9}"#);
         assert!(validate(&table(), &Suite::from_gx_json(&carried).unwrap(), ResultFormat::Basic).success);
     }

@@ -5,10 +5,39 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use trainer_data::Table;
 
 use super::bound::{Range, Scalar, check_numbers, number};
+use super::check::{Block, Check, Counting};
+use super::header::{Facts, Header};
+use super::rows::Listing;
 use super::{Expectation, Outcome, Severity, is_false};
+
+/// What follows from the number of rows and the header.
+struct TableCheck(Judgement);
+
+type Judgement = Box<dyn Fn(u64, &Header) -> Outcome + Send + Sync>;
+
+impl Counting for TableCheck {
+    type Part = u64;
+    type State = u64;
+
+    fn look(&self, block: &Block<'_>) -> u64 {
+        block.rows().len() as u64
+    }
+
+    fn merge(&self, state: &mut u64, part: u64) {
+        *state += part;
+    }
+
+    fn finish(&self, rows: u64, facts: &Facts<'_>) -> Result<Outcome, String> {
+        Ok((self.0)(rows, facts.header))
+    }
+}
+
+/// A check of the table as such.
+fn table_check(outcome: impl Fn(u64, &Header) -> Outcome + Send + Sync + 'static) -> Result<Box<dyn Check>, String> {
+    Ok(Box::new(TableCheck(Box::new(outcome))))
+}
 
 /// The column is there, and where it is expected to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,22 +62,23 @@ impl Expectation for ColumnToExist {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let names: Vec<&str> = table.names().collect();
-        Ok(Outcome::Plain(match self.column_index {
+    fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let names: Vec<&str> = header.names().collect();
+        let exists = match self.column_index {
             // Great Expectations takes 0 for no place at all.
             None | Some(0) => names.contains(&self.column.as_str()),
             Some(place) => {
                 let place = if place < 0 { place + names.len() as i64 } else { place };
                 usize::try_from(place).ok().and_then(|place| names.get(place)).is_some_and(|name| *name == self.column)
             }
-        }))
+        };
+        table_check(move |_, _| Outcome::Plain(exists))
     }
 }
 
 /// Declares an expectation about a count of the table.
 macro_rules! counted {
-    ($Between:ident, $Equal:ident, $what:literal, |$table:ident| $count:expr) => {
+    ($Between:ident, $Equal:ident, $what:literal, |$rows:ident, $header:ident| $count:expr) => {
         #[doc = concat!("The number of ", $what, " lies between two bounds.")]
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
@@ -83,11 +113,13 @@ macro_rules! counted {
                 check_numbers(self.min_value.as_ref(), self.max_value.as_ref())
             }
 
-            fn judge<'t>(&self, $table: &'t Table) -> Result<Outcome<'t>, String> {
+            fn plan(&self, _header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
                 let (min, max) = (number(&self.min_value), number(&self.max_value));
                 let range = Range { min, max, strict_min: self.strict_min, strict_max: self.strict_max };
-                let count: usize = $count;
-                Ok(Outcome::observed(range.holds(&(count as f64)), count))
+                table_check(move |$rows, $header| {
+                    let count: u64 = $count;
+                    Outcome::observed(range.holds(&(count as f64)), count)
+                })
             }
         }
 
@@ -111,16 +143,19 @@ macro_rules! counted {
                 self.severity
             }
 
-            fn judge<'t>(&self, $table: &'t Table) -> Result<Outcome<'t>, String> {
-                let count: usize = $count;
-                Ok(Outcome::observed(count as u64 == self.value, count))
+            fn plan(&self, _header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+                let value = self.value;
+                table_check(move |$rows, $header| {
+                    let count: u64 = $count;
+                    Outcome::observed(count == value, count)
+                })
             }
         }
     };
 }
 
-counted!(RowCountBetween, RowCountEqual, "rows", |table| table.rows());
-counted!(ColumnCountBetween, ColumnCountEqual, "columns", |table| table.columns().len());
+counted!(RowCountBetween, RowCountEqual, "rows", |rows, _header| rows);
+counted!(ColumnCountBetween, ColumnCountEqual, "columns", |_rows, header| header.names().len() as u64);
 
 /// The columns are these, in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -142,8 +177,8 @@ impl Expectation for ColumnsMatchList {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let found: Vec<&str> = table.names().collect();
+    fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let found: Vec<&str> = header.names().collect();
         let mut result = Map::from_iter([("observed_value".to_owned(), json!(found))]);
         let mismatched: Vec<Value> = (0..found.len().max(self.column_list.len()))
             .map(|place| (place, self.column_list.get(place).map(String::as_str), found.get(place).copied()))
@@ -154,7 +189,7 @@ impl Expectation for ColumnsMatchList {
         if !success {
             result.insert("details".into(), json!({ "mismatched": mismatched }));
         }
-        Ok(Outcome::Observed { success, result })
+        table_check(move |_, _| Outcome::Observed { success, result: result.clone() })
     }
 }
 
@@ -189,8 +224,8 @@ impl Expectation for ColumnsMatchSet {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        let found: BTreeSet<&str> = table.names().collect();
+    fn plan(&self, header: &Header, _listing: &Listing) -> Result<Box<dyn Check>, String> {
+        let found: BTreeSet<&str> = header.names().collect();
         let expected: BTreeSet<&str> = self.column_set.iter().map(String::as_str).collect();
         let unexpected: Vec<&str> = found.difference(&expected).copied().collect();
         let missing: Vec<&str> = expected.difference(&found).copied().collect();
@@ -206,6 +241,6 @@ impl Expectation for ColumnsMatchSet {
         if !mismatched.is_empty() {
             result.insert("details".into(), json!({ "mismatched": mismatched }));
         }
-        Ok(Outcome::Observed { success, result })
+        table_check(move |_, _| Outcome::Observed { success, result: result.clone() })
     }
 }

@@ -2,24 +2,26 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainer_data::Table;
+use trainer_data::Kind;
 
-use super::cell::{PandasColumn, PandasType};
-use super::{Expectation, Outcome, Severity, UnexpectedRows, all, column, is_all};
+use super::cell::PandasType;
+use super::check::{Block, Check, Counting};
+use super::header::{Facts, Header};
+use super::rows::{Listing, Odd, Shown, UnexpectedRows};
+use super::{Expectation, Outcome, Severity, all, is_all};
 use crate::step::Fraction;
 
 /// What pandas calls the column's type, and the names that stand for it.
-fn names(cells: &PandasColumn<'_>) -> (String, Vec<String>) {
-    let stored = cells.column.array().data_type().to_string().to_lowercase();
+fn names(pandas: PandasType, stored: &str) -> (String, Vec<String>) {
     let own = |name: &str, others: &[&str]| {
         let all = [name].iter().chain(others).map(|name| (*name).to_owned()).collect();
         (name.to_owned(), all)
     };
-    match cells.pandas {
+    match pandas {
         PandasType::Boolean => own("bool", &["bool_"]),
         PandasType::BooleanObject | PandasType::DateObject => own("object_", &["object", "O"]),
         PandasType::Integer if stored == "int64" => own("int64", &["int", "int_"]),
-        PandasType::Integer => own(&stored, &[]),
+        PandasType::Integer => own(stored, &[]),
         PandasType::Float if stored == "float32" => own("float32", &[]),
         PandasType::Float => own("float64", &["float", "double"]),
         // `str` in pandas 3; before that `object`, by which older suites ask for it.
@@ -38,19 +40,70 @@ fn object_names(pandas: PandasType) -> Option<&'static [&'static str]> {
     }
 }
 
-fn judge<'t>(table: &'t Table, name: &str, expected: &[String], mostly: Fraction) -> Result<Outcome<'t>, String> {
-    let cells = PandasColumn::of(column(table, name)?);
-    let (observed, names) = names(&cells);
-    let is_type = expected.iter().any(|name| names.contains(name));
-    match object_names(cells.pandas) {
-        // Objects are judged one by one, unless objects are what is asked for.
-        Some(kinds) if !is_type => {
-            let fits = expected.iter().any(|name| kinds.contains(&name.as_str()));
-            let rows = cells.rows_where(|_| !fits);
-            Ok(Outcome::Rows(UnexpectedRows::of(cells, rows, mostly)))
+/// The type is known at the end, when it is known whether a cell is missing.
+struct TypeCheck {
+    shown: Shown,
+    expected: Vec<String>,
+    mostly: f64,
+    listing: Listing,
+}
+
+/// Rows so far.
+#[derive(Default)]
+struct Objects {
+    elements: u64,
+    missing: u64,
+    /// Rows with a value, where they may turn out to be Python objects.
+    present: Odd,
+}
+
+impl Counting for TypeCheck {
+    type Part = Objects;
+    type State = Objects;
+
+    fn look(&self, block: &Block<'_>) -> Objects {
+        let position = self.shown.positions()[0];
+        let (elements, missing) = (block.rows().len() as u64, block.missing(position));
+        let mut objects = Objects { elements, missing, ..Objects::default() };
+        let column = block.column(position);
+        if matches!(column.kind(), Kind::Boolean | Kind::Date) {
+            let present = block.rows().filter(|&row| !column.is_null(row));
+            present.for_each(|row| objects.present.push(block, row, &self.shown, &self.listing));
         }
-        _ => Ok(Outcome::observed(is_type, observed)),
+        objects
     }
+
+    fn merge(&self, state: &mut Objects, part: Objects) {
+        state.elements += part.elements;
+        state.missing += part.missing;
+        state.present.merge(part.present, self.listing.most);
+    }
+
+    fn finish(&self, state: Objects, facts: &Facts<'_>) -> Result<Outcome, String> {
+        let position = self.shown.positions()[0];
+        let pandas = facts.pandas(position);
+        let (observed, names) = names(pandas, &facts.header.stored(position));
+        let is_type = self.expected.iter().any(|name| names.contains(name));
+        let Some(kinds) = object_names(pandas).filter(|_| !is_type) else {
+            return Ok(Outcome::observed(is_type, observed));
+        };
+        // Objects are judged one by one, unless objects are what is asked for.
+        let fits = self.expected.iter().any(|name| kinds.contains(&name.as_str()));
+        let odd = if fits { Odd::default() } else { state.present };
+        let counts = (state.elements, Some(state.missing));
+        Ok(Outcome::Rows(UnexpectedRows::new(odd, counts, self.mostly, &self.shown, &self.listing, facts)))
+    }
+}
+
+fn plan(
+    column: &str,
+    expected: &[String],
+    mostly: Fraction,
+    header: &Header,
+    listing: &Listing,
+) -> Result<Box<dyn Check>, String> {
+    let shown = Shown::Cell(header.position(column)?);
+    Ok(Box::new(TypeCheck { shown, expected: expected.to_vec(), mostly: mostly.into(), listing: listing.clone() }))
 }
 
 /// The column is of a type, such as `int64`, `float64`, `str`, `bool`, `datetime64`.
@@ -80,8 +133,8 @@ impl Expectation for BeOfType {
         self.severity
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        judge(table, &self.column, std::slice::from_ref(&self.type_), self.mostly)
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        plan(&self.column, std::slice::from_ref(&self.type_), self.mostly, header, listing)
     }
 }
 
@@ -114,7 +167,7 @@ impl Expectation for BeInTypeList {
         if self.type_list.is_empty() { Err("expected a `type_list`, found an empty one".into()) } else { Ok(()) }
     }
 
-    fn judge<'t>(&self, table: &'t Table) -> Result<Outcome<'t>, String> {
-        judge(table, &self.column, &self.type_list, self.mostly)
+    fn plan(&self, header: &Header, listing: &Listing) -> Result<Box<dyn Check>, String> {
+        plan(&self.column, &self.type_list, self.mostly, header, listing)
     }
 }

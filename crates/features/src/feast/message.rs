@@ -91,6 +91,9 @@ pub(super) struct OtherViewSpec {
 pub(super) struct Field {
     #[prost(string, tag = "1")]
     pub name: String,
+    /// `feast.types.ValueType.Enum`.
+    #[prost(int32, tag = "2")]
+    pub value_type: i32,
 }
 
 /// `google.protobuf.Duration`.

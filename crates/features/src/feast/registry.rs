@@ -7,8 +7,8 @@ use trainer_data::Fault;
 use super::message::{
     DataSource, Duration, Entity, FeatureService, FeatureView, FeatureViewSpec, FileFormat, OtherView,
 };
-use super::message::{Projection, Registry, SourceType};
-use super::store::{Selected, Service, Source, Store, Ttl, Unread, View};
+use super::message::{Field, Projection, Registry, SourceType};
+use super::store::{Selected, Service, Source, Store, Ttl, Unread, ValueType, View};
 use crate::FeatureError;
 
 /// What Feast calls the key of views without entities.
@@ -90,10 +90,26 @@ fn view(spec: &FeatureViewSpec, join_keys: &HashMap<&str, &str>) -> Result<View,
     Ok(View {
         name: spec.name.clone(),
         features: spec.features.iter().map(|field| field.name.clone()).filter(|name| !keys.contains(name)).collect(),
+        types: spec.entity_columns.iter().chain(&spec.features).filter_map(declared).collect(),
         keys,
         ttl: spec.ttl.as_ref().map_or(Ok(None), ttl)?,
         source: source_of(source)?,
     })
+}
+
+/// The type of a column, where it is one value a cell.
+fn declared(field: &Field) -> Option<(String, ValueType)> {
+    let kind = match field.value_type {
+        2 => ValueType::String,
+        3 => ValueType::Int32,
+        4 => ValueType::Int64,
+        5 => ValueType::Double,
+        6 => ValueType::Float,
+        7 => ValueType::Bool,
+        8 => ValueType::UnixTimestamp,
+        _ => return None,
+    };
+    Some((field.name.clone(), kind))
 }
 
 /// A duration of nothing is none.
@@ -169,7 +185,7 @@ mod tests {
     use super::*;
 
     fn field(name: &str) -> Field {
-        Field { name: name.into() }
+        Field { name: name.into(), value_type: 4 }
     }
 
     fn source(kind: SourceType) -> DataSource {

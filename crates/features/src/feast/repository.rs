@@ -1,7 +1,9 @@
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What is read of a repository's `feature_store.yaml`. The other keys are for Feast, and of no matter here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = true))]
 pub struct Repository {
     /// The project.
     pub project: String,
@@ -16,7 +18,7 @@ fn usual_registry() -> RegistryConfig {
 }
 
 /// A registry by its path, or with how it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum RegistryConfig {
     /// A file.
@@ -26,7 +28,8 @@ pub enum RegistryConfig {
 }
 
 /// Where a registry is, and how it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = true))]
 pub struct RegistryPlace {
     /// `file`, `sql`, `remote` and others.
     pub registry_type: Option<String>,

@@ -130,6 +130,7 @@ mod tests {
             name: name.into(),
             keys: vec!["id".into()],
             features: features.iter().map(|it| (*it).to_owned()).collect(),
+            types: Default::default(),
             ttl: None,
             source: Source {
                 uri: "a.parquet".into(),
@@ -176,7 +177,7 @@ mod tests {
         assert!(wrong(&["v:b", "w:b"]).starts_with("`b` is a feature of view `v` and of view `w`"));
         assert_eq!(wrong(&["b"]), "expected view:feature, found `b`");
         assert_eq!(wrong(&["v:a", "v:a"]), "`v:a` is asked for twice");
-        assert!(wrong(&["x:a"]).ends_with("the views are `v`, `w`"));
+        assert!(wrong(&["unlike:a"]).ends_with("the views are `v`, `w`"));
         assert!(wrong(&["v:aa"]).starts_with("expected a feature of view `v`, found none named `aa`"));
     }
 

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use trainer_data::Fault;
 
+use super::Wanted;
 use super::store::{Selected, Service, Source, Store, View, hinted};
 use crate::FeatureError;
 
@@ -166,33 +167,67 @@ impl JsonSchema for Age {
 }
 
 impl StoreSpec {
+    /// What is wrong with it beyond its shape, with the path of each value.
+    pub fn faults(&self) -> Vec<(String, Fault)> {
+        let mut faults = Vec::new();
+        let names = |list: &str, names: Vec<&String>| {
+            again(&names).into_iter().map(|at| (format!("{list}.{at}.name"), twice(names[at]))).collect::<Vec<_>>()
+        };
+        faults.extend(names("entities", self.entities.iter().map(|it| &it.name).collect()));
+        faults.extend(names("views", self.views.iter().map(|it| &it.name).collect()));
+        faults.extend(names("services", self.services.iter().map(|it| &it.name).collect()));
+        for (at, view) in self.views.iter().enumerate() {
+            let features: Vec<&String> = view.features.iter().collect();
+            let twice =
+                again(&features).into_iter().map(|no| (format!("views.{at}.features.{no}"), twice(features[no])));
+            faults.extend(twice);
+            for (no, entity) in view.entities.iter().enumerate() {
+                let fault = self.key(entity).err().map(|error| error.fault().clone());
+                faults.extend(fault.map(|fault| (format!("views.{at}.entities.{no}"), fault)));
+            }
+        }
+        let store = self.bare_store();
+        for (at, service) in self.services.iter().enumerate() {
+            for (no, reference) in service.features.iter().enumerate() {
+                // Full names, as those who ask may want them: what matters here is that all is there.
+                let answer = store.joins(Wanted::Features(std::slice::from_ref(reference)), true);
+                let fault = answer.err().map(|error| error.fault().clone());
+                faults.extend(fault.map(|fault| (format!("services.{at}.features.{no}"), fault)));
+            }
+        }
+        faults
+    }
+
     /// The store that is described.
     ///
     /// # Errors
-    /// `Config`: names that are given twice (`same_name`) or that nothing has (`unknown_entity`), and services that ask
-    /// for what is not there.
+    /// `Config`: the first of [`StoreSpec::faults`].
     pub fn store(&self) -> Result<Store, FeatureError> {
-        unique("entity", self.entities.iter().map(|entity| &entity.name))?;
-        unique("view", self.views.iter().map(|view| &view.name))?;
-        unique("service", self.services.iter().map(|service| &service.name))?;
-        let views = self.views.iter().map(|view| self.view(view)).collect::<Result<_, _>>()?;
-        let mut store = Store { project: self.project.clone(), views, ..Store::default() };
+        if let Some((_, fault)) = self.faults().into_iter().next() {
+            return Err(FeatureError::config(fault));
+        }
+        let mut store = self.bare_store();
         for service in &self.services {
-            // Full names, as those who ask may want them: what matters here is that all is there.
-            let joins = store.joins(super::Wanted::Features(&service.features), true)?;
-            let selected = joins.iter().map(|join| selected(&join.name, &service.features)).collect();
-            store.services.push(Service { name: service.name.clone(), views: selected });
+            let joins = store.joins(Wanted::Features(&service.features), true)?;
+            let views = joins.iter().map(|join| selected(&join.name, &service.features)).collect();
+            store.services.push(Service { name: service.name.clone(), views });
         }
         Ok(store)
     }
 
-    fn view(&self, view: &ViewSpec) -> Result<View, FeatureError> {
-        unique("feature", view.features.iter())?;
+    /// Without services.
+    fn bare_store(&self) -> Store {
+        let views = self.views.iter().map(|view| self.view(view)).collect();
+        Store { project: self.project.clone(), views, ..Store::default() }
+    }
+
+    fn view(&self, view: &ViewSpec) -> View {
         let source = &view.source;
-        Ok(View {
+        View {
             name: view.name.clone(),
-            keys: view.entities.iter().map(|entity| self.key(&view.name, entity)).collect::<Result<_, _>>()?,
+            keys: view.entities.iter().filter_map(|entity| self.key(entity).ok()).map(str::to_owned).collect(),
             features: view.features.clone(),
+            types: BTreeMap::new(),
             ttl: view.ttl.map(|ttl| ttl.0).filter(|ttl| !ttl.is_zero()),
             source: Source {
                 uri: source.path.clone(),
@@ -201,29 +236,27 @@ impl StoreSpec {
                 created_timestamp_column: source.created_timestamp_column.clone(),
                 columns: source.field_mapping.iter().map(|(file, view)| (view.clone(), file.clone())).collect(),
             },
-        })
+        }
     }
 
-    fn key(&self, view: &str, name: &str) -> Result<String, FeatureError> {
+    /// The column of an entity.
+    fn key(&self, name: &str) -> Result<&str, FeatureError> {
         let entity = self.entities.iter().find(|entity| entity.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.entities.iter().map(|entity| entity.name.as_str()).collect();
-            let message = format!("view `{view}`: expected an entity, found none named `{name}`");
-            FeatureError::config(hinted(Fault::new("unknown_entity", message), name, &names, "entities"))
+            let fault = Fault::new("unknown_entity", format!("expected an entity, found none named `{name}`"));
+            FeatureError::config(hinted(fault, name, &names, "entities"))
         })?;
-        Ok(entity.join_key.as_ref().unwrap_or(&entity.name).clone())
+        Ok(entity.join_key.as_ref().unwrap_or(&entity.name))
     }
 }
 
-fn unique<'n>(what: &str, names: impl Iterator<Item = &'n String>) -> Result<(), FeatureError> {
-    let mut seen: Vec<&String> = Vec::new();
-    for name in names {
-        if seen.contains(&name) {
-            let message = format!("expected every {what} once, found `{name}` again");
-            return Err(FeatureError::config(Fault::new("same_name", message)));
-        }
-        seen.push(name);
-    }
-    Ok(())
+/// Positions of names that stood before.
+fn again(names: &[&String]) -> Vec<usize> {
+    (0..names.len()).filter(|&at| names[..at].contains(&names[at])).collect()
+}
+
+fn twice(name: &str) -> Fault {
+    Fault::new("same_name", format!("expected every name once, found `{name}` again"))
 }
 
 fn selected(view: &str, references: &[String]) -> Selected {
@@ -265,7 +298,7 @@ mod tests {
         assert_eq!(view.ttl, Some(Duration::from_secs(36 * 3600)));
         assert_eq!((view.source.column("a"), view.source.timestamp_field.as_str()), ("raw", "event_timestamp"));
         assert_eq!(store.view("w").unwrap().ttl, None);
-        let joins = store.joins(super::super::Wanted::Service("s"), false).unwrap();
+        let joins = store.joins(Wanted::Service("s"), false).unwrap();
         assert_eq!(joins.iter().map(|join| join.name.as_str()).collect::<Vec<_>>(), ["w", "v"]);
     }
 

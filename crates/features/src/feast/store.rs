@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use arrow::datatypes::{DataType, TimeUnit};
 use trainer_data::Fault;
 
 use crate::FeatureError;
@@ -31,10 +32,46 @@ pub struct View {
     pub keys: Vec<String>,
     /// The features.
     pub features: Vec<String>,
+    /// Types that are declared for keys and features.
+    pub types: BTreeMap<String, ValueType>,
     /// How old a feature may be.
     pub ttl: Ttl,
     /// Where the rows are.
     pub source: Source,
+}
+
+/// The type that a column is declared to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    /// Text.
+    String,
+    /// 32-bit integers.
+    Int32,
+    /// 64-bit integers.
+    Int64,
+    /// 64-bit floats.
+    Double,
+    /// 32-bit floats.
+    Float,
+    /// True or false.
+    Bool,
+    /// Instants.
+    UnixTimestamp,
+}
+
+impl ValueType {
+    /// The type of a column in the files.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::String => DataType::LargeUtf8,
+            Self::Int32 => DataType::Int32,
+            Self::Int64 => DataType::Int64,
+            Self::Double => DataType::Float64,
+            Self::Float => DataType::Float32,
+            Self::Bool => DataType::Boolean,
+            Self::UnixTimestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
 }
 
 /// Files of feature rows.

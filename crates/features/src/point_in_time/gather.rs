@@ -1,6 +1,7 @@
 use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array, new_null_array};
-use arrow::compute::{concat, take};
-use arrow::datatypes::SchemaRef;
+use arrow::compute::{cast, concat, take};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
 use trainer_data::{Scan, ScanError};
 
 use super::Found;
@@ -33,7 +34,7 @@ pub(crate) fn gather(scan: &dyn Scan, columns: &[usize], found: &[Option<Found>]
 fn pieces(scan: &dyn Scan, columns: &[usize], wanted: &[u64]) -> Result<Vec<Vec<ArrayRef>>, ScanError> {
     let schema = scan.schema();
     let mut pieces: Vec<Vec<ArrayRef>> =
-        columns.iter().map(|&column| vec![new_empty_array(schema.field(column).data_type())]).collect();
+        columns.iter().map(|&column| vec![new_empty_array(plain_type(schema.field(column).data_type()))]).collect();
     let (mut first, mut at) = (0_u64, 0);
     for batch in scan.open(columns)? {
         let batch = batch?;
@@ -42,7 +43,7 @@ fn pieces(scan: &dyn Scan, columns: &[usize], wanted: &[u64]) -> Result<Vec<Vec<
         if upto > at {
             let rows: UInt32Array = wanted[at..upto].iter().map(|&row| Some((row - first) as u32)).collect();
             for (pieces, array) in pieces.iter_mut().zip(batch.columns()) {
-                pieces.push(take(array, &rows, None)?);
+                pieces.push(plain(&take(array, &rows, None)?)?);
             }
         }
         (first, at) = (end, upto);
@@ -55,6 +56,16 @@ fn pieces(scan: &dyn Scan, columns: &[usize], wanted: &[u64]) -> Result<Vec<Vec<
     Ok(pieces)
 }
 
+/// The type in which cells are kept: a view of text would keep the whole batch that it looks into.
+fn plain_type(found: &DataType) -> &DataType {
+    if *found == DataType::Utf8View { &DataType::LargeUtf8 } else { found }
+}
+
+fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let to = plain_type(array.data_type());
+    if to == array.data_type() { Ok(array.clone()) } else { cast(array, to) }
+}
+
 fn nulls(schema: &SchemaRef, columns: &[usize], rows: usize) -> Vec<ArrayRef> {
-    columns.iter().map(|&column| new_null_array(schema.field(column).data_type(), rows)).collect()
+    columns.iter().map(|&column| new_null_array(plain_type(schema.field(column).data_type()), rows)).collect()
 }

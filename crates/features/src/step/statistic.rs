@@ -31,13 +31,6 @@ pub(crate) fn mean_and_variance(present: &[f64]) -> (f64, f64) {
     (mean, (sum(&squares) - correction * correction / count) / count)
 }
 
-/// The standard deviation of a sample: divided by one less than the number of cells.
-pub(crate) fn deviation(present: &[f64]) -> f64 {
-    let count = present.len() as f64;
-    let (_, variance) = mean_and_variance(present);
-    (variance * count / (count - 1.0)).sqrt()
-}
-
 /// How a quantile between two cells is taken; numpy's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -136,12 +136,13 @@ pub fn open_device(loaded: &Loaded) -> anyhow::Result<Device> {
 
 /// The object that `--output json` prints.
 fn summary(finished: &Finished, logged: &Logged, progress: &Progress) -> Json {
-    let Finished { run_dir, model_hash, outcome, .. } = finished;
+    let Finished { run_dir, model_hash, outcome, feature_views, .. } = finished;
     json!({
         "run_dir": run_dir,
         "model_hash": model_hash,
         "judged": outcome.judged.name(),
         "rows": outcome.rows,
+        "feature_views": feature_views,
         "metrics": outcome.metrics,
         "gates": outcome.gates,
         "baseline": outcome.baseline,
@@ -152,14 +153,15 @@ fn summary(finished: &Finished, logged: &Logged, progress: &Progress) -> Json {
 }
 
 fn text(finished: &Finished) -> String {
-    let Finished { run_dir, model_hash, outcome, .. } = finished;
+    let Finished { run_dir, model_hash, outcome, feature_views, .. } = finished;
+    let views: String = feature_views.iter().map(|view| format!("features {}\n", view.line())).collect();
     let verdict = match (&outcome.gates, outcome.gates.passed) {
         (gates, _) if gates.verdicts.is_empty() => "no gates",
         (_, true) => "all gates passed",
         (_, false) => "gates FAILED",
     };
     format!(
-        "{}\n{}\nmodel  {model_hash}\nreport {}\n{verdict}\n",
+        "{views}{}\n{}\nmodel  {model_hash}\nreport {}\n{verdict}\n",
         metric_table(outcome),
         gate_table(&outcome.gates),
         run_dir.join(crate::saved_run::file::REPORT).display(),

@@ -9,6 +9,7 @@ mod devices;
 mod doctor;
 mod evaluate;
 mod export;
+mod features;
 mod fit;
 mod predict;
 mod promote;
@@ -17,6 +18,7 @@ mod rollback;
 mod sample;
 mod schema;
 mod sync;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self as configuration, Loaded, Overlay};
+use crate::config::{self as configuration, Document, Loaded, Overlay};
 use crate::exit::{Exit, Failure, exit_of};
 use crate::tracking::{Destination, environment};
 use crate::{bug, console, machine};
@@ -94,7 +96,7 @@ pub enum Form {
 /// The config and what is laid over it.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// The training config (YAML)
+    /// The config (YAML)
     #[arg(short, long, value_name = "FILE")]
     pub config: PathBuf,
     /// Section of the config's `targets:` to lay over it
@@ -111,6 +113,14 @@ impl ConfigArgs {
     /// # Errors
     /// A [`Failure`] with every problem of the config (exit 2).
     pub fn load(&self, common: &Common) -> anyhow::Result<Loaded> {
+        self.load_as(common)
+    }
+
+    /// [`ConfigArgs::load`], for any kind of config.
+    ///
+    /// # Errors
+    /// As [`ConfigArgs::load`].
+    pub fn load_as<C: Document>(&self, common: &Common) -> anyhow::Result<Loaded<C>> {
         let overlay = Overlay { target: self.target.clone(), set: self.set.clone(), ..Overlay::of_environment() };
         let loaded = configuration::load_file(&self.config, &overlay).map_err(Failure::config)?;
         loaded.notes.iter().for_each(|note| common.note(note));
@@ -189,6 +199,9 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Judge a run's model on a file with known targets
     Evaluate(evaluate::EvaluateArgs),
+    /// Join and feed a feature store
+    #[command(subcommand)]
+    Features(features::Features),
     /// Write a run's model as others load it: ONNX, in an MLflow model directory
     Export(export::ExportArgs),
     /// Fit again what a lock file describes and compare the models
@@ -201,6 +214,8 @@ pub enum Command {
     Promote(promote::PromoteArgs),
     /// Point an alias back at the version before
     Rollback(rollback::RollbackArgs),
+    /// Hold expectations or rules against a file
+    Validate(validate::ValidateArgs),
     /// Check a config without touching data or network
     Check(check::CheckArgs),
     /// Print the values in use and where each came from
@@ -225,12 +240,14 @@ impl Command {
             Self::Fit(args) => fit::run(args, common),
             Self::Predict(args) => predict::run(args, common),
             Self::Evaluate(args) => evaluate::run(args, common),
+            Self::Features(what) => what.run(common),
             Self::Export(args) => export::run(args, common),
             Self::Reproduce(args) => reproduce::run(args, common),
             Self::Sync(args) => sync::run(args, common),
             Self::Compare(args) => compare::run(args, common),
             Self::Promote(args) => promote::run(args, common),
             Self::Rollback(args) => rollback::run(args, common),
+            Self::Validate(args) => validate::run(args, common),
             Self::Check(args) => check::run(args, common),
             Self::Config(args) => config::run(args, common),
             Self::Schema(args) => schema::run(args, common),

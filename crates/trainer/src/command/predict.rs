@@ -65,7 +65,10 @@ pub fn kept(saved: &SavedRun) -> Vec<String> {
 }
 
 /// The file to write, and the form of the result on stdout.
-fn outputs(outputs: &[String]) -> Result<(&Path, Form), Failure> {
+///
+/// # Errors
+/// No file, or several.
+pub fn outputs(outputs: &[String]) -> Result<(&Path, Form), Failure> {
     let (forms, files): (Vec<&String>, Vec<&String>) =
         outputs.iter().partition(|output| matches!(output.as_str(), "json" | "text"));
     let form = if forms.iter().any(|form| *form == "json") { Form::Json } else { Form::Text };

@@ -14,7 +14,7 @@ use crate::sample::{self, Content};
 /// Arguments of `trainer sample`.
 #[derive(Debug, Clone, Args)]
 pub struct SampleArgs {
-    /// Name of the sample: churn, events or shop
+    /// Name of the sample: churn, churn_store, events or shop
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Folder to write to; made when it is not there
@@ -47,6 +47,7 @@ pub fn run(args: &SampleArgs, _common: &Common) -> anyhow::Result<Exit> {
     let mut written = Vec::new();
     for (file, content) in files.context("a sample's rows make a table")? {
         let path = args.out.join(file);
+        fs_err::create_dir_all(path.parent().unwrap_or(&args.out))?;
         match &content {
             Content::Table(table) => trainer_data::write_parquet(table, &path)?,
             Content::Text(text) => fs_err::write(&path, text)?,

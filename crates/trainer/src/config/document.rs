@@ -5,10 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use trainer_features::expectation::AnyExpectation;
+use trainer_features::feast::{Repository, StoreSpec};
 
+use super::problem::{Code, Problem};
 use super::rule::Rules;
 use super::tree::{Node, Value};
-use super::{Config, rule};
+use super::{Config, FeatureConfig, rule};
 
 /// A kind of config file.
 pub trait Document: Serialize + DeserializeOwned + JsonSchema {
@@ -52,6 +54,63 @@ impl Document for Config {
 
     fn plain_names(tree: &mut Node) {
         plain_expectations(tree.at_mut(["data", "expectations"]));
+    }
+}
+
+/// `store.yaml`: a feature store without a registry.
+impl Document for StoreSpec {
+    const TITLE: &str = "trainer feature store";
+    const PREFIX: &str = "TRAINER_STORE__";
+    const MLFLOW_VARIABLES: bool = false;
+
+    fn rules(&self) -> Rules {
+        let conflicts = self
+            .faults()
+            .into_iter()
+            .map(|(path, fault)| (path, Problem { hint: fault.hint, ..Problem::new(Code::Conflict, fault.message) }));
+        Rules { conflicts: conflicts.collect(), ..Rules::default() }
+    }
+
+    fn harmless() -> Json {
+        serde_json::json!({ "project": "?", "views": [] })
+    }
+}
+
+/// `feature_store.yaml` of a Feast repository: what is not read may be anything.
+impl Document for Repository {
+    const TITLE: &str = "feature_store.yaml";
+    const PREFIX: &str = "TRAINER_FEAST__";
+    const MLFLOW_VARIABLES: bool = false;
+
+    fn rules(&self) -> Rules {
+        Rules::default()
+    }
+
+    fn harmless() -> Json {
+        serde_json::json!({ "project": "?" })
+    }
+}
+
+impl Document for FeatureConfig {
+    const TITLE: &str = "trainer features config";
+    /// `TRAINER_FEATURES__STORE__PATH=out.parquet` sets `store.path`.
+    const PREFIX: &str = "TRAINER_FEATURES__";
+    const MLFLOW_VARIABLES: bool = false;
+
+    fn rules(&self) -> Rules {
+        rule::check_features(self)
+    }
+
+    fn harmless() -> Json {
+        serde_json::json!({
+            "project": { "name": "?" },
+            "extract": { "path": "?" },
+            "store": { "path": "?.parquet" },
+        })
+    }
+
+    fn plain_names(tree: &mut Node) {
+        plain_expectations(tree.at_mut(["validate", "expectations"]));
     }
 }
 

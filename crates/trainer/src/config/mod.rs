@@ -6,6 +6,7 @@
 mod default;
 mod document;
 mod effective;
+mod feature_shape;
 mod inspect;
 mod layer;
 mod load;
@@ -19,11 +20,14 @@ mod source;
 mod tree;
 mod variable;
 mod yaml;
+mod yaml_document;
 
 pub use document::Document;
+pub use feature_shape::{BuildStep, Extract, FeatureConfig, Store, Validate};
 pub use load::{Loaded, Overlay, load, load_as, load_file};
 pub use problem::{Code, Problem};
 pub use render::{Paint, render};
 pub use schema::Schema;
 pub use shape::{Config, Data, Expectations, Features, Fraction, OnFailure, OneOrMany, Project, Registry, Training};
 pub use source::{Place, blot};
+pub use yaml_document::document;

@@ -1,10 +1,13 @@
 //! Rules between values of a config, and what is worth a note.
 
+use trainer_data::{CsvOptions, Malformed};
+use trainer_kernels::DeviceSpec;
 use trainer_quality::DecisionThreshold;
 use trainer_tracking::{Address, alias_problem, experiment_name_problem, registered_name_problem};
 
 use super::problem::{Code, Problem};
-use super::{Config, Training};
+use super::schema::{did_you_mean, list};
+use super::{Config, FeatureConfig, Features, Training};
 use crate::tracking::registered_name;
 
 /// What the rules say.
@@ -25,6 +28,7 @@ pub fn check(config: &Config) -> Rules {
     rules.folds(&config.training);
     rules.columns(config);
     rules.ids(config);
+    rules.store(&config.features);
     rules.paths(config);
     rules.held_out(config);
     rules.csv(config);
@@ -34,13 +38,45 @@ pub fn check(config: &Config) -> Rules {
     rules
 }
 
+/// Holds a typed config of features against every rule.
+pub fn check_features(config: &FeatureConfig) -> Rules {
+    let mut rules = Rules::default();
+    rules.device_name(&config.device);
+    for (at, step) in config.build.iter().enumerate() {
+        if let Err(message) = step.check() {
+            let path = format!("build.{at}.{}", step.name());
+            rules.refuse(path, Problem::new(Code::Conflict, message));
+        }
+        for name in step.inputs().into_iter().filter(|name| !config.inputs.contains_key(*name)) {
+            let known: Vec<&str> = config.inputs.keys().map(String::as_str).collect();
+            let expected = if known.is_empty() { "an entry under `inputs`".to_owned() } else { list(&known) };
+            let mut problem =
+                Problem::new(Code::UnknownName, format!("there is no input `{name}`")).expected(expected);
+            problem.hint = did_you_mean(name, &known);
+            rules.refuse(format!("build.{at}.{}", step.name()), problem);
+        }
+    }
+    for (path, csv) in config.inputs.iter().map(|(name, input)| (format!("inputs.{name}"), &input.csv)) {
+        rules.csv_of(&path, csv);
+    }
+    rules.csv_of("extract", &config.extract.csv);
+    if config.validate.quarantine.is_some() && config.validate.malformed != Malformed::Quarantine {
+        rules.notes.push("validate.quarantine is ignored: validate.malformed is not `quarantine`".into());
+    }
+    rules
+}
+
 impl Rules {
     fn refuse(&mut self, path: impl Into<String>, problem: Problem) {
         self.conflicts.push((path.into(), problem));
     }
 
     fn device(&mut self, config: &Config) {
-        if let Err(message) = config.device_spec() {
+        self.device_name(&config.device);
+    }
+
+    fn device_name(&mut self, device: &str) {
+        if let Err(message) = device.parse::<DeviceSpec>() {
             let problem = Problem::new(Code::WrongForm, "not a device")
                 .expected("auto, cpu, wgpu:N or cuda:N")
                 .found(message.rsplit("found ").next().unwrap_or_default());
@@ -123,7 +159,9 @@ impl Rules {
         let ignored = data.ignore.iter().enumerate();
         roles.extend(ignored.map(|(at, name)| (name.as_str(), format!("data.ignore.{at}"), "ignored")));
         let features = config.features.features.iter().flatten().enumerate();
-        roles.extend(features.map(|(at, name)| (column(name), format!("features.features.{at}"), "a feature")));
+        roles.extend(
+            features.map(|(at, name)| (column(&config.features, name), format!("features.features.{at}"), "a feature")),
+        );
         for (at, (name, path, role)) in roles.iter().enumerate() {
             if let Some((_, _, other)) = roles[..at].iter().find(|(earlier, ..)| earlier == name) {
                 let message = if other == role {
@@ -142,6 +180,42 @@ impl Rules {
         for id in ids.filter(|id| *id == "prediction" || id.starts_with("probability_")) {
             let message = format!("an id cannot be called `{id}`: predictions have a column of that name");
             self.refuse("features.entity", Problem::new(Code::Conflict, message).expected("another name in the data"));
+        }
+    }
+
+    /// What a feature store needs, and what needs one.
+    fn store(&mut self, features: &Features) {
+        let conflict = |message: &str, expected: &str| Problem::new(Code::Conflict, message).expected(expected);
+        if features.store_path.is_none() {
+            if features.service.is_some() {
+                let problem =
+                    conflict("there is no store to have the service", "`features.store_path`, or no `service`");
+                self.refuse("features.service", problem);
+            }
+            for (key, given) in [("full_names", features.full_names), ("created_cutoff", features.created_cutoff)] {
+                if given {
+                    self.notes.push(format!("features.{key} is ignored: features.store_path is not given"));
+                }
+            }
+            return;
+        }
+        match (&features.features, &features.service) {
+            (None, None) => {
+                let expected = "`features.features` with view:feature, or `features.service`";
+                self.refuse("features.store_path", conflict("nothing is asked of the store", expected));
+            }
+            (Some(_), Some(_)) => {
+                let problem = conflict("features and a service are asked for", "one of both");
+                self.refuse("features.service", problem);
+            }
+            _ => {}
+        }
+        for (at, name) in features.features.iter().flatten().enumerate() {
+            let parts = name.split_once(':').filter(|(view, feature)| !view.is_empty() && !feature.is_empty());
+            if parts.is_none() {
+                let problem = Problem::new(Code::WrongForm, "not a feature of a store").expected("view:feature");
+                self.refuse(format!("features.features.{at}"), problem.found(format!("`{name}`")));
+            }
         }
     }
 
@@ -172,11 +246,16 @@ impl Rules {
     }
 
     fn csv(&mut self, config: &Config) {
-        if let Err(error) = config.data.csv.check() {
+        self.csv_of("data", &config.data.csv);
+    }
+
+    fn csv_of(&mut self, section: &str, csv: &CsvOptions) {
+        if let Err(error) = csv.check() {
             // The message names the option first: `data.csv.quote: expected ...`.
             let text = error.fault().message.clone();
             let (path, message) = text.split_once(": ").unwrap_or(("data.csv", &text));
-            self.refuse(path, Problem::new(Code::Conflict, message));
+            let path = path.strip_prefix("data.").unwrap_or(path);
+            self.refuse(format!("{section}.{path}"), Problem::new(Code::Conflict, message));
         }
     }
 
@@ -213,7 +292,7 @@ impl Rules {
     }
 }
 
-/// The column of `view:column`.
-fn column(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
+/// The column of `view:column`; with full names the views tell columns apart.
+fn column<'n>(features: &Features, name: &'n str) -> &'n str {
+    if features.full_names { name } else { name.rsplit(':').next().unwrap_or(name) }
 }

@@ -221,10 +221,21 @@ impl OneOrMany {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Features {
+    /// Folder of a feature store, a Feast repository or one with a `store.yaml`: the rows have ids and `event_timestamp`,
+    /// and get the features as they were known at that time. Absent: the features are columns of the rows.
+    #[schemars(length(min = 1))]
+    pub store_path: Option<String>,
     /// Id column, or columns: never features, kept in predictions.
     pub entity: Option<OneOrMany>,
     /// The columns to use, `column` or `view:column`; absent: all that are left.
     pub features: Option<Vec<String>>,
+    /// Feature service of the store, instead of `features`.
+    #[schemars(length(min = 1))]
+    pub service: Option<String>,
+    /// Whether the store's features are called `view__feature`.
+    pub full_names: bool,
+    /// Whether rows of the store that were created after a row's time are not seen: late corrections let nothing look ahead.
+    pub created_cutoff: bool,
     /// What is done to columns, in order; none: what the learner needs, decided by type.
     pub steps: Vec<Step>,
 }

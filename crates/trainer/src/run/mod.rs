@@ -39,6 +39,8 @@ pub struct Material {
     pub train: Table,
     /// The rows to judge on, where there are some.
     pub test: Option<Table>,
+    /// The columns to use, where a feature store brought them under a service's name.
+    pub select: Option<Vec<String>>,
     /// A model that this one is held against.
     pub rival: Option<Rival>,
 }
@@ -149,7 +151,8 @@ pub struct Outcome {
 pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn Watch) -> anyhow::Result<Outcome> {
     watch.stage(Stage::Features);
     let learner = config.model.as_dyn();
-    let spec = plan_spec(config);
+    let mut spec = plan_spec(config);
+    spec.select = material.select.take().or(spec.select);
     let mut warnings = Vec::new();
     let rival = material.rival.take();
     let parts = Parts::new(material, config, &spec, device, &mut warnings)?;

@@ -31,7 +31,7 @@ impl Parts {
         device: &Device,
         warnings: &mut Vec<Warning>,
     ) -> anyhow::Result<Self> {
-        let Material { train, test, rival: _ } = material;
+        let Material { train, test, .. } = material;
         let weight = config.data.weight.as_deref();
         for id in config.features.entity.iter().flat_map(|entity| entity.names()) {
             // An id under another name would become a feature.

@@ -40,7 +40,8 @@ pub fn orders(rows: u64, customers: u64) -> String {
         let day = 1 + draw.below(31);
         let quantity = 1 + draw.below(4).min(draw.below(6));
         let price = 199 + draw.below(90) * draw.below(90);
-        let discount = if draw.below(3) == 0 { format!("{}.{:02}", draw.below(3), draw.below(100)) } else { String::new() };
+        let discount =
+            if draw.below(3) == 0 { format!("{}.{:02}", draw.below(3), draw.below(100)) } else { String::new() };
         let _ = writeln!(
             text,
             "O{row:06},C{customer:05},2026-10-{day:02},{quantity},{}.{:02},{discount},{}",

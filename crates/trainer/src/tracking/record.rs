@@ -117,7 +117,7 @@ pub fn record_of(run: Recorded<'_>) -> Record {
 
 fn rows<'a>(run: &'a Recorded<'_>) -> Vec<Rows<'a>> {
     let (data, outcome) = (&run.loaded.config.data, run.outcome);
-    let train = || run.inputs.train.files.iter().collect();
+    let train = || run.inputs.behind(&run.inputs.train);
     let mut all =
         vec![Rows { context: "training", table: &outcome.training_table, files: train(), path: &data.train_path }];
     all.extend(outcome.validation_table.as_ref().map(|table| Rows {
@@ -129,7 +129,7 @@ fn rows<'a>(run: &'a Recorded<'_>) -> Vec<Rows<'a>> {
     all.extend(run.inputs.test.as_ref().zip(data.test_path.as_ref()).map(|(input, path)| Rows {
         context: "test",
         table: &input.table,
-        files: input.files.iter().collect(),
+        files: run.inputs.behind(input),
         path,
     }));
     all

@@ -1,0 +1,158 @@
+//! Parquet, its columns encoded in parallel.
+
+use std::io::BufWriter;
+
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
+use ::parquet::basic::{Compression as Codec, ZstdLevel};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::file::writer::SerializedFileWriter;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use rayon::prelude::*;
+
+use super::hash::Hashed;
+use super::output::{Output, failed};
+use super::{Compression, FileWriter, SinkOptions, Written};
+use crate::DataError;
+
+/// Rows that are encoded at a time: enough that the columns are worth sharing among threads.
+const CHUNK_ROWS: usize = 1 << 16;
+
+type Out = BufWriter<Hashed<Output>>;
+
+/// A Parquet file that is being written.
+pub(super) struct ParquetFile {
+    name: String,
+    schema: SchemaRef,
+    writer: SerializedFileWriter<Out>,
+    factory: ArrowRowGroupWriterFactory,
+    /// One a leaf column, of the row group that is being written.
+    columns: Vec<ArrowColumnWriter>,
+    group_rows: usize,
+    groups: usize,
+    row_group_rows: usize,
+    /// Batches that wait to be encoded, and their rows.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    rows: u64,
+}
+
+impl ParquetFile {
+    pub(super) fn new(file: Output, schema: &SchemaRef, options: &SinkOptions) -> Result<Self, DataError> {
+        let name = file.name();
+        let codec = match options.compression {
+            Compression::None => Codec::UNCOMPRESSED,
+            Compression::Snappy => Codec::SNAPPY,
+            Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
+        };
+        let properties = WriterProperties::builder()
+            .set_compression(codec)
+            // For row groups and not for each page: what readers use to skip, at half the cost.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
+            .build();
+        // Types as Parquet has them: text is text to every reader, however it lay in memory here.
+        let settings = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let out = BufWriter::with_capacity(1 << 20, Hashed::new(file));
+        let opened = ArrowWriter::try_new_with_options(out, schema.clone(), settings)
+            .and_then(ArrowWriter::into_serialized_writer);
+        let (writer, factory) = opened.map_err(|error| lost(&name, error))?;
+        Ok(Self {
+            name,
+            schema: schema.clone(),
+            writer,
+            factory,
+            columns: Vec::new(),
+            group_rows: 0,
+            groups: 0,
+            row_group_rows: options.row_group_rows.max(1),
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            rows: 0,
+        })
+    }
+
+    /// Encodes what waits, and ends row groups that are full.
+    fn encode(&mut self) -> Result<(), ParquetError> {
+        if self.waiting_rows == 0 {
+            return Ok(());
+        }
+        if self.columns.is_empty() {
+            self.columns = self.factory.create_column_writers(self.groups)?;
+        }
+        let (waiting, schema) = (&self.waiting, &self.schema);
+        // Every column here has one leaf: what has more is refused before.
+        self.columns.par_iter_mut().enumerate().try_for_each(|(position, column)| {
+            // Joined: where a page may end depends on how many values come at once.
+            let parts: Vec<&dyn Array> = waiting.iter().map(|batch| batch.column(position).as_ref()).collect();
+            let leaves = compute_leaves(schema.field(position), &arrow::compute::concat(&parts)?)?;
+            leaves.iter().try_for_each(|leaf| column.write(leaf))
+        })?;
+        self.group_rows += self.waiting_rows;
+        self.waiting.clear();
+        self.waiting_rows = 0;
+        if self.group_rows == self.row_group_rows { self.end_group() } else { Ok(()) }
+    }
+
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let columns = std::mem::take(&mut self.columns);
+        let chunks = columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>()?;
+        let mut group = self.writer.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+        self.groups += 1;
+        self.group_rows = 0;
+        Ok(())
+    }
+
+    fn ended(mut self) -> Result<Out, ParquetError> {
+        self.encode()?;
+        self.end_group()?;
+        self.writer.into_inner()
+    }
+}
+
+impl FileWriter for ParquetFile {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
+        let mut from = 0;
+        while from < batch.num_rows() {
+            // Cut at the same rows whatever the batches are, so that the pages are the same.
+            let room = CHUNK_ROWS.min(self.row_group_rows - self.group_rows) - self.waiting_rows;
+            let rows = room.min(batch.num_rows() - from);
+            self.waiting.push(batch.slice(from, rows));
+            self.waiting_rows += rows;
+            self.rows += rows as u64;
+            from += rows;
+            if rows == room {
+                self.encode().map_err(|error| lost(&self.name, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Written, DataError> {
+        let (name, rows) = (self.name.clone(), self.rows);
+        let out = self.ended().map_err(|error| lost(&name, error))?;
+        let hashed = out.into_inner().map_err(|error| failed(&name, error.into_error()))?;
+        Ok(Written::of(hashed, rows))
+    }
+}
+
+fn lost(name: &str, error: ParquetError) -> DataError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(error) => failed(name, *error),
+            Err(inner) => failed(name, std::io::Error::other(inner)),
+        },
+        error => failed(name, std::io::Error::other(error)),
+    }
+}

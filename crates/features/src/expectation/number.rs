@@ -1,0 +1,269 @@
+//! Numbers of a column, found in one pass.
+
+use serde_json::Value;
+use trainer_data::Kind;
+
+use super::Outcome;
+use super::bound::Range;
+use super::cell::{Cell, PandasType};
+use super::check::{Block, Counting};
+use super::exact_sum::{ExactSum, sample_variance};
+use super::fingerprint::{self, Fingerprints};
+use super::header::{Facts, Header, MASK};
+use crate::step::statistic;
+
+/// What was observed: the number to compare, and how it is written; nothing where there is none.
+pub type Observed = Option<(f64, Value)>;
+
+/// A number of a column.
+pub trait Number: Send + Sync + 'static {
+    /// What is known of some of the cells.
+    type Known: Default + Send + Sync + 'static;
+
+    /// Whether it is one of the cells (or may be), and so not to be shown where they are not.
+    const SHOWS_CELLS: bool = false;
+
+    /// Whether the column can have one.
+    fn may(&self, header: &Header, position: usize) -> Result<(), String> {
+        numeric(header, position)
+    }
+
+    fn look(&self, block: &Block<'_>, position: usize) -> Self::Known;
+    fn merge(&self, known: &mut Self::Known, later: Self::Known);
+    fn value(&self, known: Self::Known, pandas: PandasType) -> Observed;
+}
+
+fn numeric(header: &Header, position: usize) -> Result<(), String> {
+    match header.is_numeric(position) {
+        true => Ok(()),
+        false => Err(format!("expected a column of numbers, found {}", header.kind(position))),
+    }
+}
+
+/// A number lies between two bounds.
+pub struct NumberCheck<N> {
+    pub position: usize,
+    pub(super) range: Range<f64>,
+    pub number: N,
+}
+
+impl<N: Number> Counting for NumberCheck<N> {
+    type Part = N::Known;
+    type State = N::Known;
+
+    fn look(&self, block: &Block<'_>) -> N::Known {
+        self.number.look(block, self.position)
+    }
+
+    fn merge(&self, state: &mut N::Known, part: N::Known) {
+        self.number.merge(state, part);
+    }
+
+    fn finish(&self, state: N::Known, facts: &Facts<'_>) -> Result<Outcome, String> {
+        Ok(match self.number.value(state, facts.pandas(self.position)) {
+            Some((number, _)) if N::SHOWS_CELLS && facts.masks(self.position) => {
+                Outcome::observed(self.range.holds(&number), MASK)
+            }
+            Some((number, value)) => Outcome::observed(self.range.holds(&number), value),
+            None => Outcome::observed(false, Value::Null),
+        })
+    }
+}
+
+/// The least or the greatest cell.
+pub struct Extreme {
+    pub greatest: bool,
+}
+
+impl Extreme {
+    fn better(&self, new: f64, old: f64) -> bool {
+        if self.greatest { new > old } else { new < old }
+    }
+}
+
+impl Number for Extreme {
+    type Known = Option<(f64, Cell)>;
+
+    const SHOWS_CELLS: bool = true;
+
+    fn may(&self, header: &Header, position: usize) -> Result<(), String> {
+        match header.kind(position) {
+            Kind::Text => Err("expected a column of numbers, dates or times, found text".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn look(&self, block: &Block<'_>, position: usize) -> Self::Known {
+        let numbers = block.rows().zip(block.numbers(position)).filter(|(_, x)| !x.is_nan());
+        let best = numbers.reduce(|best, one| if self.better(one.1, best.1) { one } else { best });
+        best.map(|(row, number)| (number, Cell::of(block.column(position), row)))
+    }
+
+    fn merge(&self, known: &mut Self::Known, later: Self::Known) {
+        let Some(later) = later else { return };
+        if known.as_ref().is_none_or(|known| self.better(later.0, known.0)) {
+            *known = Some(later);
+        }
+    }
+
+    fn value(&self, known: Self::Known, pandas: PandasType) -> Observed {
+        known.map(|(number, cell)| (number, cell.json(pandas)))
+    }
+}
+
+/// How many cells have a value, and their sums.
+#[derive(Default)]
+pub struct Moments {
+    pub count: u64,
+    pub sum: ExactSum,
+    pub squares: ExactSum,
+}
+
+impl Moments {
+    /// The moments of numbers, those that are missing left out.
+    pub fn of(numbers: impl IntoIterator<Item = f64>, squares: bool) -> Self {
+        let mut moments = Self::default();
+        for x in numbers.into_iter().filter(|x| !x.is_nan()) {
+            moments.count += 1;
+            moments.sum.add(x);
+            if squares {
+                moments.squares.add_square(x);
+            }
+        }
+        moments
+    }
+
+    pub fn mean(&self) -> f64 {
+        self.sum.value() / self.count as f64
+    }
+
+    /// The standard deviation of a sample.
+    pub fn deviation(&self) -> f64 {
+        sample_variance(self.count, &self.sum, &self.squares).sqrt()
+    }
+}
+
+/// A number that follows from count, sum and sum of squares.
+#[derive(PartialEq)]
+pub enum OfMoments {
+    Mean,
+    Deviation,
+    Sum,
+}
+
+impl Number for OfMoments {
+    type Known = Moments;
+
+    fn look(&self, block: &Block<'_>, position: usize) -> Moments {
+        Moments::of(block.numbers(position), *self == Self::Deviation)
+    }
+
+    fn merge(&self, known: &mut Moments, later: Moments) {
+        known.count += later.count;
+        known.sum.merge(&later.sum);
+        known.squares.merge(&later.squares);
+    }
+
+    fn value(&self, known: Moments, pandas: PandasType) -> Observed {
+        let number = match self {
+            Self::Mean => known.mean(),
+            Self::Deviation => known.deviation(),
+            Self::Sum => known.sum.value(),
+        };
+        // Of whole numbers and booleans the sum is a whole number.
+        if *self == Self::Sum && pandas != PandasType::Float && number.abs() < 9e15 {
+            return Some((number, (number as i64).into()));
+        }
+        (!number.is_nan()).then(|| (number, number.into()))
+    }
+}
+
+/// The middle cell.
+pub struct Median;
+
+impl Number for Median {
+    type Known = Vec<f64>;
+
+    const SHOWS_CELLS: bool = true;
+
+    fn look(&self, block: &Block<'_>, position: usize) -> Vec<f64> {
+        statistic::present(&block.numbers(position))
+    }
+
+    fn merge(&self, known: &mut Vec<f64>, later: Vec<f64>) {
+        known.extend(later);
+    }
+
+    fn value(&self, known: Vec<f64>, _pandas: PandasType) -> Observed {
+        let number = if known.is_empty() { f64::NAN } else { statistic::median(known) };
+        (!number.is_nan()).then(|| (number, number.into()))
+    }
+}
+
+/// How many distinct values there are, or how many per cell with a value.
+pub struct DistinctCount {
+    pub share: bool,
+}
+
+/// Distinct values so far, by their fingerprints.
+#[derive(Default)]
+pub struct Distinct {
+    present: u64,
+    values: Fingerprints,
+}
+
+impl Number for DistinctCount {
+    type Known = Distinct;
+
+    fn may(&self, _header: &Header, _position: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn look(&self, block: &Block<'_>, position: usize) -> Distinct {
+        let values: Vec<_> = fingerprint::of_cells(block, position).into_iter().flatten().collect();
+        Distinct { present: values.len() as u64, values: values.into_iter().collect() }
+    }
+
+    fn merge(&self, known: &mut Distinct, later: Distinct) {
+        known.present += later.present;
+        known.values.extend(later.values);
+    }
+
+    fn value(&self, known: Distinct, _pandas: PandasType) -> Observed {
+        let count = known.values.len();
+        match (self.share, known.present) {
+            (false, _) => Some((count as f64, count.into())),
+            (true, 0) => Some((0.0, 0.into())),
+            (true, present) => {
+                let share = count as f64 / present as f64;
+                Some((share, share.into()))
+            }
+        }
+    }
+}
+
+/// The share of cells with a value.
+pub struct NonNull;
+
+impl Number for NonNull {
+    /// Rows, and those without a value.
+    type Known = (u64, u64);
+
+    fn may(&self, _header: &Header, _position: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn look(&self, block: &Block<'_>, position: usize) -> (u64, u64) {
+        (block.rows().len() as u64, block.missing(position))
+    }
+
+    fn merge(&self, known: &mut (u64, u64), later: (u64, u64)) {
+        known.0 += later.0;
+        known.1 += later.1;
+    }
+
+    fn value(&self, (rows, missing): (u64, u64), _pandas: PandasType) -> Observed {
+        let share = (rows as f64 - missing as f64) / rows as f64;
+        (!share.is_nan()).then(|| (share, share.into()))
+    }
+}

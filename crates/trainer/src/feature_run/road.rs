@@ -1,0 +1,232 @@
+//! The road of the rows, from the files to the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trainer_data::{FileFormat, FileScan, Malformed, Scan, ScanError, ScanReport, TypeChanged, Warning, WrittenFile};
+use trainer_engine::Engine;
+use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
+use trainer_kernels::Device;
+
+use super::build::{Build, Workshop};
+use super::check::Checked;
+use super::extract::{self, Headed, HeaderChange};
+use super::meter::{Meter, Metered, in_step};
+use super::quarantine::Kept;
+use super::store::{self, Places};
+use super::summary::{FileSummary, StepSummary, Summary};
+use super::How;
+use crate::config::{Expectations, FeatureConfig};
+use crate::exit::Failure;
+use crate::expectations::suite_of;
+use crate::progress::Progress;
+
+/// All that is opened once.
+pub struct Road<'a> {
+    config: &'a FeatureConfig,
+    places: &'a Places,
+    engine: Engine,
+    device: Device,
+    suite: Option<Suite>,
+    files: FileScan,
+    inputs: BTreeMap<String, Arc<dyn Scan>>,
+    kept: Option<Arc<Kept>>,
+}
+
+/// An error of a step.
+fn of<E: Into<ScanError>>(step: &'static str) -> impl Fn(E) -> ScanError {
+    move |error| in_step(step, error.into())
+}
+
+impl<'a> Road<'a> {
+    /// Opens device, engine and files.
+    ///
+    /// # Errors
+    /// What is not there, with the step that needs it.
+    pub fn open(config: &'a FeatureConfig, how: &How, places: &'a Places) -> Result<Self, ScanError> {
+        let suite = suite(config.validate.expectations.as_ref(), &config.project.name)?;
+        let spec = config.device.parse().map_err(Failure::usage).map_err(of("build"))?;
+        let device = Device::open(&spec).map_err(of("build"))?;
+        let engine = Engine::open(&how.limits).map_err(of("build"))?;
+        let mut files = FileScan::open(&config.extract.path, &extract::options(config)).map_err(of("extract"))?;
+        if let Some(shard) = how.shard {
+            files = files.part(shard.index, shard.count).map_err(of("extract"))?;
+        }
+        let mut kept = None;
+        if config.validate.malformed == Malformed::Quarantine {
+            let keeper = Arc::new(Kept::new(&places.quarantine));
+            files = files.with_quarantine(keeper.clone());
+            kept = Some(keeper);
+        }
+        let mut inputs: BTreeMap<String, Arc<dyn Scan>> = BTreeMap::new();
+        for (name, input) in &config.inputs {
+            let opened = FileScan::open(&input.path, &extract::plain(input, config.validate.malformed));
+            inputs.insert(name.clone(), Arc::new(opened.map_err(of("extract"))?));
+        }
+        Ok(Self { config, places, engine, device, suite, files, inputs, kept })
+    }
+
+    /// From now on with a type that holds every cell.
+    ///
+    /// # Errors
+    /// Files that changed in between.
+    pub fn widen(&mut self, change: &TypeChanged) -> Result<(), ScanError> {
+        self.files = self.files.widened(change).map_err(of("extract"))?;
+        Ok(())
+    }
+
+    /// Takes all rows from the files to the store.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn walk(&self, progress: &Progress, summary: &mut Summary) -> Result<(), ScanError> {
+        let config = self.config;
+        let (extracted, extract_meter) = Metered::of("extract", Arc::new(self.files.clone()));
+        let (headed, change) = match &config.extract.header {
+            Some(header) => Headed::of(extracted, header, &config.extract.types),
+            None => (extracted, HeaderChange::default()),
+        };
+        summary.columns.extracted = names(headed.as_ref());
+        let checked = self.suite.clone().map(|suite| Arc::new(Checked::new(headed.clone(), suite, self.options())));
+        let validated = checked.clone().map_or(headed, |checked| checked as Arc<dyn Scan>);
+        let (validated, validate_meter) = Metered::of("validate", validated);
+        let storing = Instant::now();
+        let built = self.build(validated);
+        let result = built.and_then(|build| {
+            let (scan, build_meter) = Metered::of("build", build.scan.clone());
+            let written =
+                store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress).map_err(of("store"))?;
+            Ok((build, build_meter, scan, written))
+        });
+        let read = Reading {
+            extract: &extract_meter,
+            validate: &validate_meter,
+            change: &change,
+            checked: checked.as_deref(),
+        };
+        let told = self.tell_reading(&read, summary);
+        let (build, build_meter, scan, files) = result?;
+        told?;
+        summary.columns.stored = names(scan.as_ref());
+        let own = |meter: &Meter, before: &Meter| meter.spent().saturating_sub(before.spent());
+        let mut step =
+            StepSummary::new("build", validate_meter.rows(), build_meter.rows(), own(&build_meter, &validate_meter));
+        step.parts = build.parts();
+        let (replaced, warnings) = replaced(build.warnings(), &self.files.report());
+        step.replaced = replaced;
+        summary.steps.push(step);
+        summary.warnings.extend(warnings);
+        for (number, state) in (1..).zip(&build.states) {
+            let path = self.places.state(number);
+            store::text(&path, &format!("{}\n", state.to_json())).map_err(of("store"))?;
+            summary.states.push(path);
+        }
+        let rows = files.iter().map(|file| file.rows).sum();
+        let storing = storing.elapsed().saturating_sub(build_meter.spent());
+        let mut step = StepSummary::new("store", build_meter.rows(), rows, storing);
+        step.files = files.into_iter().map(written).collect();
+        summary.steps.push(step);
+        Ok(())
+    }
+
+    /// What the first two steps did, as far as they came.
+    fn tell_reading(&self, read: &Reading<'_>, summary: &mut Summary) -> Result<(), ScanError> {
+        let report = self.files.report();
+        let dropped = report.dropped_rows();
+        let rows = report.rows + dropped;
+        let mut extract = StepSummary::new("extract", rows, rows, read.extract.spent());
+        let file = |file: &trainer_data::ScannedFile| FileSummary {
+            path: file.path.clone(),
+            rows: file.rows + file.dropped,
+            bytes: file.bytes,
+            sha256: None,
+        };
+        extract.files = report.files.iter().map(file).collect();
+        let spent = read.validate.spent().saturating_sub(read.extract.spent());
+        let mut validate = StepSummary::new("validate", rows, report.rows, spent);
+        if dropped > 0 {
+            validate.dropped.insert("malformed".into(), dropped);
+            let reason = |dropped: &trainer_data::Dropped| (dropped.reason.clone(), dropped.count);
+            validate.malformed = report.dropped.iter().map(reason).collect();
+        }
+        if let Some(kept) = &self.kept {
+            validate.files = kept.finish().map_err(of("validate"))?.into_iter().map(written).collect();
+        }
+        if let Some(result) = read.checked.and_then(Checked::result) {
+            let json = serde_json::to_string_pretty(&result).map_err(of("validate"))?;
+            store::text(&self.places.validation, &format!("{json}\n")).map_err(of("validate"))?;
+            validate.validation = Some(self.places.validation.clone());
+        }
+        summary.warnings.extend(report.warnings.iter().cloned());
+        summary.columns.appeared = read.change.appeared.clone();
+        summary.columns.disappeared = read.change.disappeared.clone();
+        summary.steps = vec![extract, validate];
+        Ok(())
+    }
+
+    fn build(&self, source: Arc<dyn Scan>) -> Result<Build, ScanError> {
+        let workshop = Workshop {
+            engine: &self.engine,
+            device: &self.device,
+            inputs: &self.inputs,
+            pii: &self.config.pii,
+            numbers_are_read: self.numbers_are_read(),
+        };
+        Build::of(&self.config.build, source, &workshop).map_err(of("build"))
+    }
+
+    /// Parquet says what its cells are; of text files that is found out while they are read.
+    fn numbers_are_read(&self) -> bool {
+        let is_parquet = |path: &str| path.ends_with(".parquet") || path.ends_with(".pq");
+        let files = self.files.report().files;
+        let by_format = self.config.extract.format.map(|format| format != FileFormat::Parquet);
+        by_format.unwrap_or_else(|| !files.iter().any(|file| is_parquet(&file.path)))
+    }
+
+    fn options(&self) -> ResultOptions {
+        ResultOptions { pii: self.config.pii.clone(), ..ResultOptions::from(ResultFormat::Summary) }
+    }
+}
+
+/// What is known of the first two steps.
+struct Reading<'r> {
+    extract: &'r Meter,
+    validate: &'r Meter,
+    change: &'r HeaderChange,
+    checked: Option<&'r Checked>,
+}
+
+/// Cells that were replaced, by column and reason, and the warnings of anything else. Cells that are no number are null
+/// from when they were read on, so that the step finds them missing.
+fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u64>, Vec<Warning>) {
+    let mut cells = BTreeMap::new();
+    let mut rest = Vec::new();
+    for warning in warnings {
+        let column = warning.column.clone().unwrap_or_default();
+        match warning.code.as_str() {
+            "missing_replaced" => {
+                let read = report.unparsable.iter().find(|it| it.column == column).map_or(0, |it| it.count);
+                cells.insert(format!("{column}.unparsable"), read);
+                cells.insert(format!("{column}.missing"), warning.count.saturating_sub(read));
+            }
+            "unparsable_replaced" => *cells.entry(format!("{column}.unparsable")).or_default() += warning.count,
+            _ => rest.push(warning),
+        }
+    }
+    cells.retain(|_, count| *count > 0);
+    (cells, rest)
+}
+
+fn written(file: WrittenFile) -> FileSummary {
+    FileSummary { path: file.path, rows: file.rows, bytes: file.bytes, sha256: Some(file.sha256) }
+}
+
+fn names(scan: &dyn Scan) -> Vec<String> {
+    scan.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
+fn suite(expectations: Option<&Expectations>, project: &str) -> Result<Option<Suite>, ScanError> {
+    let suite = expectations.map(|expectations| suite_of(expectations, project, "validate.expectations")).transpose();
+    suite.map_err(|error| in_step("validate", error.into()))
+}
