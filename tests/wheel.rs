@@ -180,7 +180,7 @@ fn spark_makes_what_one_machine_makes() {
         .map(|it| json!({"code": it.code.clone(), "column": it.column.clone(), "count": it.count}))
         .collect();
     told.sort_by_key(|it| (it["code"].to_string(), it["column"].to_string()));
-    assert!(told.len() > 2, "{told:?}");
+    assert!(told.len() > 1, "{told:?}");
     assert_eq!(noticed["told"], Value::from(told.clone()));
     assert_eq!(noticed["told_killed"], Value::from(told));
 
