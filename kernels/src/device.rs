@@ -196,7 +196,12 @@ impl Device {
 #[cfg(not(feature = "gpu"))]
 fn not_built(asked: DeviceSpec) -> Unavailable {
     let reason = "this build has the host's cores alone".to_owned();
-    Unavailable::NoDriver { asked, reason, hint: "use `cpu`, which gives the same".to_owned(), available: "cpu".to_owned() }
+    Unavailable::NoDriver {
+        asked,
+        reason,
+        hint: "use `cpu`, which gives the same".to_owned(),
+        available: "cpu".to_owned(),
+    }
 }
 
 #[cfg(feature = "gpu")]

@@ -13,7 +13,6 @@ mod growth;
 mod impurity;
 #[cfg(not(feature = "gpu"))]
 mod no_gpu;
-mod order;
 mod pairs;
 mod permutation;
 mod permuted;
@@ -37,10 +36,10 @@ pub use gpu::{
     Gpu, HeldMemory, Motion, Planned, Probe, Profile, apply_on, category_counts, grow_on, order_statistics, plan_on,
     profile, sum_leaves_on, sum_stages_on,
 };
-#[cfg(not(feature = "gpu"))]
-pub use no_gpu::{Gpu, apply_on, order_statistics};
 pub use grow::{Forest, OnTree, Weighing, grow};
 pub use impurity::{Criterion, MAX_WEIGHT};
+#[cfg(not(feature = "gpu"))]
+pub use no_gpu::{Gpu, apply_on};
 pub use permutation::Permutation;
 pub use permuted::Walked;
 pub use philox::{Purpose, draws_below, philox};

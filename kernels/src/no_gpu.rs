@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::columns::{Applied, Cells, Pass};
-use crate::device::{Device, DeviceSpec, Unavailable};
+use crate::device::{DeviceSpec, Unavailable};
 
 /// A GPU that was opened: none is.
 #[derive(Debug, Clone)]
@@ -28,20 +28,4 @@ pub fn apply_on<'a>(
     _out: &mut [&mut [f32]],
 ) -> Result<Applied, Unavailable> {
     match *gpu {}
-}
-
-/// The cells that stand at some places of the order, the least at 0. Cells that are no number are left out; `ranks` is told
-/// how many others there are, and gives the places, each below that number.
-///
-/// # Errors
-/// None on the host.
-pub fn order_statistics(
-    device: &Device,
-    cells: &[f64],
-    ranks: impl FnOnce(u64) -> Vec<u64>,
-) -> Result<Vec<f64>, Unavailable> {
-    match device {
-        Device::Cpu => Ok(crate::order::host(cells, ranks)),
-        Device::Gpu(gpu) => match *gpu {},
-    }
 }

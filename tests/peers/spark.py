@@ -2,8 +2,9 @@
 
     spark.py FOLDER
 
-Reads `rows/*.parquet`, `state.json`, `labels.parquet`, `view/*.parquet` and `case.json`; writes `columns.parquet`,
-`columns_killed.parquet`, `joined.parquet`, and what it noticed to `noticed.json`.
+Reads `rows/*.parquet`, `spec.json`, `labels.parquet`, `view/*.parquet` and `case.json`; writes `state.json` and
+`columns.parquet`, the same with `_killed` of a run whose executor was killed in the middle, `joined.parquet`, and what it
+noticed to `noticed.json`.
 """
 
 import json
@@ -17,8 +18,8 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.sql import SparkSession
 
-from trainer_features import FeatureError, PointInTime, State
-from trainer_features.spark import Told, point_in_time, transform
+from trainer_features import FeatureError, PointInTime
+from trainer_features.spark import Told, fit, point_in_time, transform
 
 FOLDER = Path(sys.argv[1])
 ROWS = 500
@@ -39,6 +40,8 @@ def session() -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "3",
         "spark.sql.warehouse.dir": str(FOLDER / "warehouse"),
+        # One for the executor that is killed; what is refused is refused again at once.
+        "spark.task.maxFailures": "2",
         "spark.ui.enabled": "false",
     }
     for key, value in options.items():
@@ -89,15 +92,20 @@ def main() -> None:
     case = json.loads((FOLDER / "case.json").read_text())
     spark = session()
     rows = spark.read.parquet(str(FOLDER / "rows"))
-    state = State((FOLDER / "state.json").read_bytes())
+    spec = (FOLDER / "spec.json").read_text()
 
     told = Told(spark)
+    state = fit(rows, spec)
+    (FOLDER / "state.json").write_bytes(state.to_bytes())
     write(transform(rows, state, told), "columns")
 
-    marker = str(FOLDER / "killed")
+    # Another order, another cut, and a task that takes its executor with it: once while it learns, once after.
+    shuffled = rows.repartition(4, "id")
+    learning, applying = FOLDER / "killed_learning", FOLDER / "killed_applying"
+    state = fit(shuffled.mapInArrow(kills_once(str(learning)), rows.schema), spec)
+    (FOLDER / "state_killed.json").write_bytes(state.to_bytes())
     told_killed = Told(spark)
-    killed = rows.repartition(4, "id").mapInArrow(kills_once(marker), rows.schema)
-    write(transform(killed, state, told_killed), "columns_killed")
+    write(transform(shuffled.mapInArrow(kills_once(str(applying)), rows.schema), state, told_killed), "columns_killed")
 
     labels = spark.read.parquet(str(FOLDER / "labels.parquet"))
     view = spark.read.parquet(str(FOLDER / "view"))
@@ -115,7 +123,7 @@ def main() -> None:
         united.coalesce(1).mapInArrow(scanned, "user bigint").collect()
 
     noticed = {
-        "executor_killed": os.path.exists(marker),
+        "executors_killed": [learning.exists(), applying.exists()],
         "told": told.warnings,
         "told_killed": told_killed.warnings,
         "unsorted": refused(unsorted),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trainer_features import FeatureError, PointInTime, State, fit
+from trainer_features import FeatureError, PointInTime, State, advance, begin, fit_state, inspect, merge, schema, transform
 
 FOLDER = Path(sys.argv[1])
 
@@ -51,25 +51,60 @@ def runs_beside(action) -> bool:
     return after > before
 
 
+def masked(table: pa.Table) -> dict:
+    """A key goes along with an object, and stands in no file."""
+    key = "a key that nobody may see"
+    spec = json.dumps({"steps": [{"mask": {"columns": ["user"], "key": key}}]})
+    state = State.begin(spec, table.schema)
+    batch = table.to_batches()[0]
+    while not state.is_done:
+        state.add(batch)
+        state = state.advance()
+    made, _ = state.transform(batch)
+    again, _ = pickle.loads(pickle.dumps(state)).transform(batch)
+    with_key, _ = State(state.to_bytes(), [key]).transform(batch)
+    without = refused(lambda: State(state.to_bytes()).transform(batch))
+    return {
+        "same": made == again == with_key and made["user"] != batch["user"],
+        "key_saved": key.encode() in state.to_bytes(),
+        "without": without["code"],
+    }
+
+
 def main() -> None:
     table = pq.read_table(FOLDER / "rows.parquet")
     spec = (FOLDER / "spec.json").read_text()
     batches = table.to_batches(max_chunksize=700)
-    state, _ = fit(batches, spec)
-    (FOLDER / "state.json").write_bytes(state.to_bytes())
+    done = begin(spec, table.schema)
+    passes = 0
+    while not State(done).is_done:
+        # The last first, and two for a shard.
+        parts = [fit_state(batches[at : at + 2], done) for at in range(0, len(batches), 2)]
+        done = advance(merge(reversed(parts)))
+        passes += 1
+    (FOLDER / "state.json").write_bytes(done)
+    state = State(done)
     made = [state.transform(batch)[0] for batch in batches]
-    assert made[0].schema == state.schema(table.schema), (made[0].schema, state.schema(table.schema))
+    assert made[0].schema == schema(done, table.schema), (made[0].schema, schema(done, table.schema))
+    assert made[0] == transform(batches[0], done)[0]
     pq.write_table(pa.Table.from_batches(made), FOLDER / "columns.parquet")
 
-    schema = pa.schema([("user", pa.int64()), ("at", pa.timestamp("us")), ("side", pa.bool_())])
-    unsorted = pa.record_batch({"user": [2, 1], "at": [0, 0], "side": [False, True]}, schema=schema)
-    scan = PointInTime(schema, keys=["user"], time="at", is_label="side", features=[])
+    sides = pa.schema([("user", pa.int64()), ("at", pa.timestamp("us")), ("side", pa.bool_())])
+    unsorted = pa.record_batch({"user": [2, 1], "at": [0, 0], "side": [False, True]}, schema=sides)
+    scan = PointInTime(sides, keys=["user"], time="at", is_label="side", features=[])
     misspelt = '{"steps": [{"standardize": {"columns": ["lenght"]}}]}'
     large = pa.Table.from_batches(batches * 40).combine_chunks().to_batches()[0]
     noticed = {
-        "spec": refused(lambda: fit(batches, '{"stepz": []}')),
+        "passes": passes,
+        "inspected": json.loads(inspect(done)),
+        "warnings": state.warnings,
+        "spec": refused(lambda: begin('{"stepz": []}', table.schema)),
         "state": refused(lambda: State(b"{}")),
-        "column": refused(lambda: fit(batches, misspelt)),
+        "column": refused(lambda: begin(misspelt, table.schema)),
+        "early": refused(lambda: State.begin(spec, table.schema).transform(batches[0])),
+        "late": refused(lambda: state.add(batches[0])),
+        "other": refused(lambda: merge([begin(spec, table.schema), begin('{"steps": []}', table.schema), done])),
+        "masked": masked(table),
         "unsorted": refused(lambda: scan.push(unsorted)),
         "pickled": pickle.loads(pickle.dumps(state)).to_bytes() == state.to_bytes(),
         "other_threads_ran": runs_beside(lambda: state.transform(large)),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use arrow::datatypes::Schema;
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 use trainer_data::Fault;
@@ -48,7 +48,8 @@ impl PointInTime {
             features: features.iter().map(|name| position(&schema, name)).collect::<PyResult<_>>()?,
         };
         let ttl = ttl_seconds.map(Duration::try_from_secs_f64).transpose();
-        let ttl = ttl.map_err(|problem| refused("ttl", format!("expected seconds, found {ttl_seconds:?}: {problem}")))?;
+        let ttl =
+            ttl.map_err(|problem| refused("ttl", format!("expected seconds, found {ttl_seconds:?}: {problem}")))?;
         let scan = point_in_time::PointInTime::new(&schema, layout, Rule { ttl, created_cutoff }).or_raise()?;
         Ok(Self { scan })
     }

@@ -19,5 +19,5 @@ mod _native {
     #[pymodule_export]
     use crate::join::PointInTime;
     #[pymodule_export]
-    use crate::state::{State, fit};
+    use crate::state::State;
 }

@@ -41,9 +41,31 @@ pub fn order_statistics(
     ranks: impl FnOnce(u64) -> Vec<u64>,
 ) -> Result<Vec<f64>, Unavailable> {
     match device {
-        Device::Cpu => Ok(crate::order::host(cells, ranks)),
+        Device::Cpu => Ok(host(cells, ranks)),
         Device::Gpu(gpu) => on_backend!(gpu, memory => on_device(&memory, cells, ranks)),
     }
+}
+
+fn host(cells: &[f64], ranks: impl FnOnce(u64) -> Vec<u64>) -> Vec<f64> {
+    let mut present: Vec<f64> = cells.iter().copied().filter(|x| !x.is_nan()).collect();
+    let ranks: Vec<usize> = ranks(present.len() as u64).into_iter().map(|rank| rank as usize).collect();
+    let mut wanted = ranks.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    place(&mut present, &wanted, 0);
+    ranks.into_iter().map(|rank| present[rank]).collect()
+}
+
+/// Brings the cells of these ranks to their places; `first`: the rank of the first of `cells`.
+fn place(cells: &mut [f64], ranks: &[usize], first: usize) {
+    // Sorting is quicker than many selections among few.
+    if cells.len() <= 32 * ranks.len() {
+        return cells.sort_unstable_by(f64::total_cmp);
+    }
+    let middle = ranks.len() / 2;
+    let Some(&rank) = ranks.get(middle) else { return };
+    let (below, _, above) = cells.select_nth_unstable_by(rank - first, f64::total_cmp);
+    rayon::join(|| place(below, &ranks[..middle], first), || place(above, &ranks[middle + 1..], rank + 1));
 }
 
 /// A wanted cell: how its key begins, and its place among the cells that begin so.

@@ -1,34 +1,10 @@
-//! Statistics of one column, over the cells that are not missing. Sums run in a fixed order, so the same column gives the
-//! same constants with any number of threads.
+//! Statistics of one column, over the cells that are not missing.
 
 use crate::statistic::Sketch;
-
-/// Rows that are summed one after the other before partial sums are added pairwise.
-const RUN: usize = 128;
 
 /// The cells that are not missing.
 pub(crate) fn present(numbers: &[f64]) -> Vec<f64> {
     numbers.iter().copied().filter(|x| !x.is_nan()).collect()
-}
-
-/// Sum by halves: its error grows with the logarithm of the length.
-pub(crate) fn sum(numbers: &[f64]) -> f64 {
-    if numbers.len() <= RUN {
-        return numbers.iter().sum();
-    }
-    let (left, right) = numbers.split_at(numbers.len() / 2);
-    sum(left) + sum(right)
-}
-
-/// Mean and variance (divided by the number of cells, not by one less).
-pub(crate) fn mean_and_variance(present: &[f64]) -> (f64, f64) {
-    let count = present.len() as f64;
-    let mean = sum(present) / count;
-    let residuals: Vec<f64> = present.iter().map(|x| x - mean).collect();
-    let squares: Vec<f64> = residuals.iter().map(|x| x * x).collect();
-    // What rounding left in the mean is taken back out (Chan, Golub, LeVeque 1983, equation 1.7).
-    let correction = sum(&residuals);
-    (mean, (sum(&squares) - correction * correction / count) / count)
 }
 
 /// How a quantile between two cells is taken; numpy's names.
@@ -119,13 +95,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_large_mean_does_not_drown_the_variance() {
-        let numbers: Vec<f64> = (0..1000).map(|i| 1e9 + f64::from(i % 2)).collect();
-        let (mean, variance) = mean_and_variance(&numbers);
-        assert_eq!((mean, variance), (1e9 + 0.5, 0.25));
-    }
-
     fn sketch(cells: &[f64]) -> Sketch {
         let mut sketch = Sketch::new(1 << 10);
         sketch.add(cells);
@@ -178,13 +147,6 @@ mod tests {
                 let expected = shares.iter().map(|&share| quantile(&sorted, share, method)).collect();
                 prop_assert_eq!(quantiles(&sketch(&cells), &shares, method), Some(expected));
             }
-        }
-
-        #[test]
-        fn sums_by_halves_are_sums(cells in vec(-1000i32..1000, 0..2000)) {
-            // Whole numbers of this size add up exactly in any order.
-            let numbers: Vec<f64> = cells.iter().map(|&cell| f64::from(cell)).collect();
-            prop_assert_eq!(sum(&numbers), f64::from(cells.iter().sum::<i32>()));
         }
 
         #[test]

@@ -23,11 +23,40 @@ class Warning(TypedDict):
     message: str
 
 class State:
-    """A feature plan with everything that was learned: read once, used for any number of batches."""
+    """A fit at any moment: before a pass, with the statistics of some rows, or done.
 
-    def __new__(cls, state: bytes) -> State: ...
+    Its bytes are the file that `trainer features fit` writes and reads, and what it pickles as; the keys of `mask` steps are
+    in no file, and go along when it pickles.
+    """
+
+    def __new__(cls, state: bytes, keys: Sequence[str] = ()) -> State: ...
+    @staticmethod
+    def begin(spec: str, schema: pa.Schema) -> State:
+        """Before the first pass over rows of that schema; `spec`: JSON with `steps`, and optionally `select`, `exclude`
+        and `pii`."""
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Adds what this pass has to find out of a batch."""
+
+    def merge(self, other: State) -> None:
+        """Adds what another state has found out in this pass. The order of merging does not matter."""
+
+    def advance(self) -> State:
+        """The state after this pass, all of whose rows were added: before the next one, or done."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more to learn."""
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """What was odd about the rows that a state which is done learned from."""
+
     def to_bytes(self) -> bytes:
-        """The state's bytes: the same for the same plan, whoever made it."""
+        """The state's bytes: the same for the same rows, however they were cut and whoever added them."""
+
+    def inspect(self) -> str:
+        """What there is to see of it, as JSON: no statistic, and of personal data nothing but the columns' names."""
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """The schema of what `transform` makes of batches of that schema."""
@@ -60,6 +89,3 @@ class PointInTime:
 
     def push(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The labels of a batch, in its order, with the features that each takes."""
-
-def fit(batches: Sequence[pa.RecordBatch], spec: str) -> tuple[State, list[Warning]]:
-    """Learns a plan from batches that one process holds. `spec`: JSON with `steps`, and optionally `select` and `exclude`."""

@@ -3,7 +3,7 @@
 A cluster is for what does not fit on one machine, and never for speed.
 """
 
-from .columns import Told, transform
+from .columns import Told, fit, transform
 from .join import point_in_time
 
-__all__ = ["Told", "point_in_time", "transform"]
+__all__ = ["Told", "fit", "point_in_time", "transform"]

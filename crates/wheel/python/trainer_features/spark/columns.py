@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+_PART = pa.schema([("partition", pa.int32()), ("state", pa.binary())])
+
+
 class _ByPartition(AccumulatorParam):
     """Counts of a partition replace those of an earlier try of it: a task that runs twice is told once."""
 
@@ -45,6 +48,36 @@ class Told:
             total.update(counts)
         ordered = sorted(total.items(), key=lambda item: (item[0][0], item[0][1] or ""))
         return [{"code": code, "column": column, "count": count} for (code, column), count in ordered]
+
+
+def fit(df: DataFrame, spec: str) -> State:
+    """Learns a plan from all rows of a DataFrame: each partition finds out its part, here the parts are merged, and so on
+    in as many passes as the steps need. The state is that of one machine to the byte.
+
+    A pass is an action: cache a DataFrame that is dear to compute. Its rows must be the same each time.
+    """
+    schema = arrow_schema(df.schema)
+    nothing = pa.RecordBatch.from_pylist([], schema=schema)
+    state = State.begin(spec, schema)
+    while not state.is_done:
+        parts = _parts(df, state)
+        state.add(nothing)
+        for part in parts:
+            state.merge(State(part))
+        state = state.advance()
+    return state
+
+
+def _parts(df: DataFrame, state: State) -> list[bytes]:
+    """What each partition finds out in this pass, in the order of the partitions."""
+
+    def part_of(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            state.add(batch)
+        yield pa.record_batch({"partition": [TaskContext.get().partitionId()], "state": [state.to_bytes()]}, _PART)
+
+    parts = df.mapInArrow(part_of, "partition int, state binary").collect()
+    return [bytes(part.state) for part in sorted(parts, key=lambda part: part.partition)]
 
 
 def transform(df: DataFrame, state: State | bytes, told: Told | None = None) -> DataFrame:
