@@ -1,6 +1,6 @@
 """A config of features on Spark: what `trainer features run --engine spark://...` hands to `spark-submit`.
 
-    python -m trainer_features.spark.run CONFIG.json
+    spark-submit --master spark://host:7077 .../trainer_features/spark/run.py CONFIG.json
 
 CONFIG.json is the config as `trainer` understood it: variables put in, defaults filled. Only what Spark and the wheel do
 exactly as one machine does is run; everything else is refused before anything starts, all of it at once.
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..fault import fault
-from .columns import Told, fit, transform
+from trainer_features.fault import fault
+from trainer_features.spark.columns import Told, fit, transform
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
