@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use trainer_data::{Column, MemoryScan, ReadOptions, Table, read_local, write_parquet};
 use trainer_features::point_in_time::{FeatureSide, LabelSide, Rule, join};
-use trainer_features::{ColumnType, FeatureState, PlanSpec};
+use trainer_features::{ColumnType, FeatureState, PlanSpec, Step};
 use trainer_kernels::Device;
 use trainer_testkit::{Program, SplitMix64, python_spark, repository, scratch};
 
@@ -60,13 +60,32 @@ fn spec() -> PlanSpec {
     PlanSpec { select: None, exclude: vec!["id".into()], steps, needs: None, pii: Vec::new() }
 }
 
+const AFTER_SELECT: &str = r#"[{"standardize": {"columns": ["amount"]}}, {"one_hot": {"columns": ["device"]}}]"#;
+
+/// What the config of the test on Spark says, on one machine: two steps of columns, columns chosen, two more.
+fn built(table: &Table) -> Table {
+    let all: Vec<Step> = serde_json::from_str(STEPS).unwrap();
+    let (first, last) = (all[..2].to_vec(), serde_json::from_str(AFTER_SELECT).unwrap());
+    let applied = |table: &Table, steps: Vec<Step>| {
+        let state = learned_by(table, &PlanSpec { steps, exclude: Vec::new(), ..spec() });
+        let (batch, _) = state.plan().unwrap().transform(&table.to_batch(), &Device::Cpu).unwrap();
+        Table::from_batch(&batch).unwrap()
+    };
+    let names: Vec<&str> = table.names().filter(|name| *name != "user").collect();
+    applied(&applied(table, first).select(&names).unwrap(), last)
+}
+
 fn write_spec(folder: &Path) {
     std::fs::write(folder.join("spec.json"), format!(r#"{{"exclude": ["id"], "steps": {STEPS}}}"#)).unwrap();
 }
 
 /// The state of one machine, all rows at once.
 fn learned(table: &Table) -> FeatureState {
-    let mut state = FeatureState::new(&spec(), ColumnType::of(table)).unwrap();
+    learned_by(table, &spec())
+}
+
+fn learned_by(table: &Table, spec: &PlanSpec) -> FeatureState {
+    let mut state = FeatureState::new(spec, ColumnType::of(table)).unwrap();
     while state.plan().is_none() {
         state.add(table, None).unwrap();
         state = state.advance().unwrap();
@@ -160,8 +179,9 @@ fn spark_makes_what_one_machine_makes() {
         "time": join_of(json!({"view_time": "number"})),
         "created": join_of(json!({"created": null})),
     });
-    std::fs::write(folder.join("case.json"), json!({"join": join_of(json!({})), "refusals": refusals}).to_string())
-        .unwrap();
+    let after: Value = serde_json::from_str(AFTER_SELECT).unwrap();
+    let case = json!({"join": join_of(json!({})), "refusals": refusals, "after_select": after});
+    std::fs::write(folder.join("case.json"), case.to_string()).unwrap();
 
     on_spark("spark.py", folder);
 
@@ -183,6 +203,16 @@ fn spark_makes_what_one_machine_makes() {
     assert!(told.len() > 1, "{told:?}");
     assert_eq!(noticed["told"], Value::from(told.clone()));
     assert_eq!(noticed["told_killed"], Value::from(told));
+
+    assert_equal(&built(&table_in), &table(&folder.join("run.parquet")), "run");
+    assert_eq!(noticed["states"], 2);
+    let local_only = noticed["local_only"].as_str().unwrap();
+    assert!(
+        local_only.starts_with(
+            "expected what Spark does as one machine does, found validate.expectations; device: cuda:0; build[0]: filter"
+        ),
+        "{local_only}"
+    );
 
     let rule = Rule { ttl: Some(std::time::Duration::from_secs(600)), created_cutoff: true };
     assert_equal(&joined(&labels, &view, rule), &table(&folder.join("joined.parquet")), "join");

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from trainer_features import FeatureError, PointInTime
 from trainer_features.spark import Told, fit, point_in_time, transform
+from trainer_features.spark.run import run
 
 FOLDER = Path(sys.argv[1])
 ROWS = 500
@@ -99,6 +100,15 @@ def main() -> None:
     (FOLDER / "state.json").write_bytes(state.to_bytes())
     write(transform(rows, state, told), "columns")
 
+    config = {"extract": {"path": str(FOLDER / "rows.parquet")}, "store": {"path": str(FOLDER / "stored.parquet")}}
+    (FOLDER / "rows").rename(FOLDER / "rows.parquet")
+    rows = spark.read.parquet(config["extract"]["path"])
+    steps = json.loads(spec)["steps"]
+    names = [name for name in rows.columns if name != "user"]
+    summary = run(spark, config | {"build": [*steps[:2], {"select": names}, *case["after_select"]]})
+    write(spark.read.parquet(summary["path"]), "run")
+    local_only = {"validate": {"expectations": "suite.json"}, "build": [{"filter": "id > 1"}], "device": "cuda:0"}
+
     # Another order, another cut, and a task that takes its executor with it: once while it learns, once after.
     shuffled = rows.repartition(4, "id")
     learning, applying = FOLDER / "killed_learning", FOLDER / "killed_applying"
@@ -128,6 +138,9 @@ def main() -> None:
         "told_killed": told_killed.warnings,
         "unsorted": refused(unsorted),
         "refusals": {},
+        "local_only": refused(lambda: run(spark, config | local_only)),
+        "states": len(summary["states"]),
+        "warnings": summary["warnings"],
     }
     for name, keywords in case["refusals"].items():
         try:

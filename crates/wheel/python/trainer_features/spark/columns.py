@@ -11,7 +11,7 @@ from pyspark import TaskContext
 from pyspark.accumulators import AccumulatorParam
 
 from .._native import State
-from .types import arrow_schema, declared
+from .arrow_types import arrow_schema, declared
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -11,7 +11,7 @@ from pyspark.sql.types import ByteType, DataType, DateType, IntegerType, LongTyp
 
 from .._native import PointInTime
 from ..fault import fault
-from .types import arrow_schema, declared
+from .arrow_types import arrow_schema, declared
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
