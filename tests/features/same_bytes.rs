@@ -11,7 +11,12 @@ fn log(rows: u64) -> String {
     for row in 0..rows {
         let mixed = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let (user, day, kind) = (mixed % 997, mixed / 997 % 28 + 1, ["view", "click", "buy"][(mixed % 3) as usize]);
-        text.push_str(&format!("2026-02-{day:02}T0{}:00:00,u{user},{kind},{}.{:02}\n", mixed % 10, mixed % 89, mixed % 97));
+        text.push_str(&format!(
+            "2026-02-{day:02}T0{}:00:00,u{user},{kind},{}.{:02}\n",
+            mixed % 10,
+            mixed % 89,
+            mixed % 97
+        ));
     }
     text
 }

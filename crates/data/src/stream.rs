@@ -126,10 +126,13 @@ impl FileScan {
     /// # Errors
     /// `Unreadable` (`no_files`) when no file is left.
     pub fn part(&self, index: u64, count: u64) -> Result<Self, DataError> {
-        let files: Arc<[FilePlan]> = (0..).zip(self.files.iter()).filter(|(at, _)| at % count == index).map(|(_, file)| file.clone()).collect();
+        let files: Arc<[FilePlan]> =
+            (0..).zip(self.files.iter()).filter(|(at, _)| at % count == index).map(|(_, file)| file.clone()).collect();
         if files.is_empty() {
             let message = format!("expected a file for part {index} of {count}, found {} in all", self.files.len());
-            return Err(DataError::unreadable(Fault::new("no_files", message).hint("use as many parts as there are files, or fewer")));
+            return Err(DataError::unreadable(
+                Fault::new("no_files", message).hint("use as many parts as there are files, or fewer"),
+            ));
         }
         let scan = Self { files, kept: Arc::default(), pass: Arc::default(), ..self.clone() };
         *scan.current() = Arc::new(scan.new_pass());

@@ -147,11 +147,12 @@ impl BuildStep {
 
     /// Whether what it makes of a row depends on that row alone: so that parts of the files can be done apart.
     pub fn is_row_wise(&self) -> bool {
-        const COLUMNS: [&str; 10] = [
-            "clip", "coerce", "cross", "date_parts", "hash", "log1p", "mask", "ratio", "recency", "row_sum",
-        ];
+        const COLUMNS: [&str; 10] =
+            ["clip", "coerce", "cross", "date_parts", "hash", "log1p", "mask", "ratio", "recency", "row_sum"];
         match self {
-            Self::Rows(step) => matches!(step, RowStep::Filter(_) | RowStep::Select(_) | RowStep::Derive(_) | RowStep::Join(_)),
+            Self::Rows(step) => {
+                matches!(step, RowStep::Filter(_) | RowStep::Select(_) | RowStep::Derive(_) | RowStep::Join(_))
+            }
             Self::Columns(step) => COLUMNS.contains(&step.name()),
         }
     }

@@ -50,8 +50,7 @@ pub fn check_features(config: &FeatureConfig) -> Rules {
         for name in step.inputs().into_iter().filter(|name| !config.inputs.contains_key(*name)) {
             let known: Vec<&str> = config.inputs.keys().map(String::as_str).collect();
             let expected = if known.is_empty() { "an entry under `inputs`".to_owned() } else { list(&known) };
-            let mut problem =
-                Problem::new(Code::UnknownName, format!("there is no input `{name}`")).expected(expected);
+            let mut problem = Problem::new(Code::UnknownName, format!("there is no input `{name}`")).expected(expected);
             problem.hint = did_you_mean(name, &known);
             rules.refuse(format!("build.{at}.{}", step.name()), problem);
         }

@@ -75,7 +75,10 @@ impl Build {
         let mut spec = PlanSpec { select: None, exclude: Vec::new(), steps, needs: None, pii: workshop.pii.to_vec() };
         let mut learns = !spec.steps.iter().all(|step| BuildStep::Columns(step.clone()).is_row_wise());
         let empty = Table::from_batch(&RecordBatch::new_empty(self.scan.schema()));
-        if !learns && is_first && let Ok(empty) = &empty {
+        if !learns
+            && is_first
+            && let Ok(empty) = &empty
+        {
             learns = !resolve(&mut spec.steps, empty, workshop.numbers_are_read);
         }
         let plan = match (learns, empty) {

@@ -18,12 +18,12 @@ use std::time::Instant;
 use trainer_data::{ScanError, TypeChanged};
 use trainer_engine::Limits;
 
-pub use self::shard::Shard;
-pub use self::summary::{StepSummary, Summary};
 use self::meter::{InStep, in_step};
 use self::road::Road;
+pub use self::shard::Shard;
 use self::store::Places;
 use self::summary::Failed;
+pub use self::summary::{StepSummary, Summary};
 use crate::config::{FeatureConfig, Loaded};
 use crate::exit::{Failure, anyhow_of, exit_of};
 use crate::progress::Progress;

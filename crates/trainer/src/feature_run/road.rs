@@ -9,6 +9,7 @@ use trainer_engine::Engine;
 use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
 use trainer_kernels::Device;
 
+use super::How;
 use super::build::{Build, Workshop};
 use super::check::Checked;
 use super::extract::{self, Headed, HeaderChange};
@@ -16,7 +17,6 @@ use super::meter::{Meter, Metered, in_step};
 use super::quarantine::Kept;
 use super::store::{self, Places};
 use super::summary::{FileSummary, StepSummary, Summary};
-use super::How;
 use crate::config::{Expectations, FeatureConfig};
 use crate::exit::Failure;
 use crate::expectations::suite_of;
@@ -95,8 +95,8 @@ impl<'a> Road<'a> {
         let built = self.build(validated);
         let result = built.and_then(|build| {
             let (scan, build_meter) = Metered::of("build", build.scan.clone());
-            let written =
-                store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress).map_err(of("store"))?;
+            let written = store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress)
+                .map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
         let read = Reading {

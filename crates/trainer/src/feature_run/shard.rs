@@ -21,7 +21,9 @@ impl Shard {
         let Some(index) = variable("JOB_COMPLETION_INDEX") else { return Ok(None) };
         let Some(count) = variable("TRAINER_SHARDS") else {
             let hint = "hint: set TRAINER_SHARDS to the job's `completions`, or give --shard I/N";
-            return Err(format!("expected to know how many shards there are, found JOB_COMPLETION_INDEX alone\n  {hint}"));
+            return Err(format!(
+                "expected to know how many shards there are, found JOB_COMPLETION_INDEX alone\n  {hint}"
+            ));
         };
         format!("{index}/{count}").parse().map(Some)
     }
@@ -76,10 +78,15 @@ mod tests {
     #[test]
     fn an_indexed_job_says_which_it_is() {
         let of = |pairs: &'static [(&str, &str)]| {
-            Shard::of_environment(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+            Shard::of_environment(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
         };
         assert_eq!(of(&[]), Ok(None));
-        assert_eq!(of(&[("JOB_COMPLETION_INDEX", "2"), ("TRAINER_SHARDS", "3")]), Ok(Some(Shard { index: 2, count: 3 })));
+        assert_eq!(
+            of(&[("JOB_COMPLETION_INDEX", "2"), ("TRAINER_SHARDS", "3")]),
+            Ok(Some(Shard { index: 2, count: 3 }))
+        );
         assert!(of(&[("JOB_COMPLETION_INDEX", "2")]).unwrap_err().contains("TRAINER_SHARDS"));
         assert!(of(&[("JOB_COMPLETION_INDEX", "3"), ("TRAINER_SHARDS", "3")]).is_err());
     }

@@ -125,8 +125,7 @@ impl StepSummary {
 
     /// `[features] step=validate rows_in=2000 rows_out=1991 dropped_malformed=9 seconds=0.012`.
     pub fn line(&self) -> String {
-        let mut line =
-            format!("[features] step={} rows_in={} rows_out={}", self.step, self.rows_in, self.rows_out);
+        let mut line = format!("[features] step={} rows_in={} rows_out={}", self.step, self.rows_in, self.rows_out);
         for (reason, rows) in &self.dropped {
             line.push_str(&format!(" dropped_{reason}={rows}"));
         }
