@@ -11,7 +11,7 @@ use crate::snapshot;
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
 const CONFIG: &str = "configs/training_config.yaml";
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "fit",
     "predict",
     "evaluate",

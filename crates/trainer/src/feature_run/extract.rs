@@ -5,15 +5,37 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use trainer_data::{Batches, ColumnType, Lenient, Malformed, Scan, ScanError, ScanOptions};
+use trainer_data::{Batches, ColumnType, DataError, FileScan, Lenient, Malformed, Scan, ScanError, ScanOptions};
 use trainer_features::Step;
+use trainer_features::expectation::Suite;
 use trainer_features::step::coerce::{Columns, Unparsable};
 
 use crate::config::{BuildStep, Extract, FeatureConfig};
 
-/// How the rows of the extract are read: numbers that the first step makes of cells are made while they are read.
-pub fn options(config: &FeatureConfig) -> ScanOptions {
-    ScanOptions { lenient: lenient(&config.build), ..plain(&config.extract, config.validate.malformed) }
+/// How the rows of the extract are read: numbers that the first step makes of cells are made while they are read, and a
+/// column whose form an expectation looks at is text, unless it has a type.
+///
+/// # Errors
+/// Files that cannot be looked into.
+pub fn options(config: &FeatureConfig, suite: Option<&Suite>) -> Result<ScanOptions, DataError> {
+    let mut options = plain(&config.extract, config.validate.malformed);
+    let judged = suite.map(Suite::text_columns).unwrap_or_default();
+    let mut lenient = lenient(&config.build);
+    let header = config.extract.header.as_deref().unwrap_or_default();
+    if !judged.is_empty() || !header.is_empty() || matches!(lenient, Lenient::Columns(_)) {
+        let plain = ScanOptions { types: Types::new(), ..options.clone() };
+        let came = FileScan::open(&config.extract.path, &plain)?.schema();
+        let is_there = |name: &String| came.index_of(name).is_ok();
+        // Whoever looks for a column says better that it is not there; and one of the header may be lost.
+        options.types.retain(|name, _| is_there(name) || !header.contains(name));
+        for column in judged.into_iter().filter(is_there) {
+            options.types.entry(column).or_insert(ColumnType::Text);
+        }
+        if let Lenient::Columns(names) = &mut lenient {
+            names.retain(is_there);
+        }
+    }
+    Ok(ScanOptions { lenient, ..options })
 }
 
 /// How the rows of a further input are read.

@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod extract;
+mod learning;
 mod meter;
 mod quarantine;
 mod road;
@@ -20,6 +21,7 @@ use trainer_engine::Limits;
 
 use self::meter::{InStep, in_step};
 use self::road::Road;
+pub use self::learning::{Learned, learn_of, merge_states, read_state, table_of};
 pub use self::shard::Shard;
 use self::store::Places;
 use self::summary::Failed;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use trainer_data::{FileFormat, FileScan, Malformed, Scan, ScanError, ScanReport, TypeChanged, Warning, WrittenFile};
 use trainer_engine::Engine;
+use trainer_features::PlanSpec;
 use trainer_features::expectation::{ResultFormat, ResultOptions, Suite};
 use trainer_kernels::Device;
 
@@ -17,7 +18,7 @@ use super::meter::{Meter, Metered, in_step};
 use super::quarantine::Kept;
 use super::store::{self, Places};
 use super::summary::{FileSummary, StepSummary, Summary};
-use crate::config::{Expectations, FeatureConfig};
+use crate::config::{BuildStep, Expectations, FeatureConfig};
 use crate::exit::Failure;
 use crate::expectations::suite_of;
 use crate::progress::Progress;
@@ -49,7 +50,8 @@ impl<'a> Road<'a> {
         let spec = config.device.parse().map_err(Failure::usage).map_err(of("build"))?;
         let device = Device::open(&spec).map_err(of("build"))?;
         let engine = Engine::open(&how.limits).map_err(of("build"))?;
-        let mut files = FileScan::open(&config.extract.path, &extract::options(config)).map_err(of("extract"))?;
+        let options = extract::options(config, suite.as_ref()).map_err(of("extract"))?;
+        let mut files = FileScan::open(&config.extract.path, &options).map_err(of("extract"))?;
         if let Some(shard) = how.shard {
             files = files.part(shard.index, shard.count).map_err(of("extract"))?;
         }
@@ -165,15 +167,57 @@ impl<'a> Road<'a> {
         Ok(())
     }
 
+    /// What the steps make of the rows of the files, everything learned and nothing stored.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn build_of_files(&self) -> Result<Build, ScanError> {
+        self.build(self.headed())
+    }
+
+    /// The rows that the first steps of columns see, and what they learn.
+    ///
+    /// # Errors
+    /// Steps that do not look at one row at a time come first.
+    pub fn first_columns(&self) -> Result<(Arc<dyn Scan>, PlanSpec), ScanError> {
+        let steps = &self.config.build;
+        let start = steps.iter().position(|step| matches!(step, BuildStep::Columns(_))).unwrap_or(steps.len());
+        let (before, rest) = steps.split_at(start);
+        if let Some(step) = before.iter().find(|step| !step.is_row_wise()) {
+            let message = format!("expected steps that look at one row at a time with --shard, found `{}`", step.name());
+            return Err(Box::new(Failure::usage(message)));
+        }
+        let columns = rest.iter().map_while(|step| match step {
+            BuildStep::Columns(step) => Some(step.clone()),
+            BuildStep::Rows(_) => None,
+        });
+        let pii = self.config.pii.clone();
+        let spec = PlanSpec { select: None, exclude: Vec::new(), steps: columns.collect(), needs: None, pii };
+        let build = Build::of(before, self.headed(), &self.workshop()).map_err(of("build"))?;
+        Ok((build.scan, spec))
+    }
+
+    /// The rows of the files with the columns that they are known to have.
+    fn headed(&self) -> Arc<dyn Scan> {
+        let files: Arc<dyn Scan> = Arc::new(self.files.clone());
+        match &self.config.extract.header {
+            Some(header) => Headed::of(files, header, &self.config.extract.types).0,
+            None => files,
+        }
+    }
+
     fn build(&self, source: Arc<dyn Scan>) -> Result<Build, ScanError> {
-        let workshop = Workshop {
+        Build::of(&self.config.build, source, &self.workshop()).map_err(of("build"))
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        Workshop {
             engine: &self.engine,
             device: &self.device,
             inputs: &self.inputs,
             pii: &self.config.pii,
             numbers_are_read: self.numbers_are_read(),
-        };
-        Build::of(&self.config.build, source, &workshop).map_err(of("build"))
+        }
     }
 
     /// Parquet says what its cells are; of text files that is found out while they are read.

@@ -40,7 +40,7 @@ fn line(text: &mut String, date: &str, row: u64, events: u64) {
         kind.to_owned(),
         draw.one(&DEVICES).to_owned(),
         COUNTRIES[user as usize % COUNTRIES.len()].to_owned(),
-        u8::from(user % 5 == 0).to_string(),
+        u8::from(user.is_multiple_of(5)).to_string(),
         format!("{}.{:03}", value / 1_000, value % 1_000),
         format!("{}.{:02}", cents / 100, cents % 100),
         draw.below(900).to_string(),
