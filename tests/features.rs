@@ -5,6 +5,7 @@ mod etl;
 mod events;
 mod files;
 mod same_bytes;
+mod states;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

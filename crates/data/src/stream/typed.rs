@@ -167,7 +167,9 @@ impl Cells<'_> {
 
     fn float(&self, plan: Plan, cell: Cell, raw: &[u8]) -> Option<f64> {
         match cell {
-            Cell::Float(value) | Cell::Infinite(value) => Some(value),
+            Cell::Float(value) => Some(value),
+            // Where cells may be no number at all, one without an end is none either.
+            Cell::Infinite(value) if !plan.is_lenient => Some(value),
             Cell::Integer(value) => Some(value as f64),
             Cell::Unsigned(value) => Some(value as f64),
             Cell::Long => Some(self.rules.long(raw)),

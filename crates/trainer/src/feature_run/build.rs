@@ -51,6 +51,10 @@ impl Build {
     pub fn of(steps: &[BuildStep], source: Arc<dyn Scan>, workshop: &Workshop<'_>) -> Result<Self, ScanError> {
         let mut build = Self { scan: source, states: Vec::new(), parts: Vec::new(), warnings: Vec::new() };
         let mut columns: Vec<Step> = Vec::new();
+        if !workshop.pii.is_empty() && !matches!(steps.first(), Some(BuildStep::Columns(_))) {
+            // Nothing of the rows sees them, as nothing has masked them.
+            build.plan(Vec::new(), workshop)?;
+        }
         for step in steps {
             match step {
                 BuildStep::Columns(step) => columns.push(step.clone()),
@@ -68,11 +72,14 @@ impl Build {
 
     /// Steps of columns that stand side by side are one plan.
     fn columns(&mut self, steps: Vec<Step>, workshop: &Workshop<'_>) -> Result<(), ScanError> {
-        if steps.is_empty() {
-            return Ok(());
-        }
+        if steps.is_empty() { Ok(()) } else { self.plan(steps, workshop) }
+    }
+
+    fn plan(&mut self, steps: Vec<Step>, workshop: &Workshop<'_>) -> Result<(), ScanError> {
         let is_first = self.parts.is_empty();
-        let mut spec = PlanSpec { select: None, exclude: Vec::new(), steps, needs: None, pii: workshop.pii.to_vec() };
+        // The first plan masks them, or leaves them out: what has their names after it is not they.
+        let pii = if is_first { workshop.pii.to_vec() } else { Vec::new() };
+        let mut spec = PlanSpec { select: None, exclude: Vec::new(), steps, needs: None, pii };
         let mut learns = !spec.steps.iter().all(|step| BuildStep::Columns(step.clone()).is_row_wise());
         let empty = Table::from_batch(&RecordBatch::new_empty(self.scan.schema()));
         if !learns

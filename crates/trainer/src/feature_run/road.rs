@@ -14,7 +14,7 @@ use super::How;
 use super::build::{Build, Workshop};
 use super::check::Checked;
 use super::extract::{self, Headed, HeaderChange};
-use super::meter::{Meter, Metered, in_step};
+use super::meter::{InStep, Meter, Metered, in_step};
 use super::quarantine::Kept;
 use super::store::{self, Places};
 use super::summary::{FileSummary, StepSummary, Summary};
@@ -101,6 +101,10 @@ impl<'a> Road<'a> {
                 .map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
+        let result = match (result, checked.as_deref()) {
+            (Err(error), Some(checked)) => Err(judged(checked, error)),
+            (result, _) => result,
+        };
         let read = Reading {
             extract: &extract_meter,
             validate: &validate_meter,
@@ -229,7 +233,21 @@ impl<'a> Road<'a> {
     }
 
     fn options(&self) -> ResultOptions {
-        ResultOptions { pii: self.config.pii.clone(), ..ResultOptions::from(ResultFormat::Summary) }
+        ResultOptions::from(ResultFormat::Summary).masking(self.config.pii.clone())
+    }
+}
+
+/// The error of a step after the validation, or that of the rows themselves: rows that do not hold what is expected of
+/// them must not be blamed on a step.
+fn judged(checked: &Checked, error: ScanError) -> ScanError {
+    let is_later = error.downcast_ref::<InStep>().is_none_or(|error| matches!(error.step, "build" | "store"));
+    if !is_later || checked.result().is_some() {
+        return error;
+    }
+    let read = checked.open(&[]).and_then(|batches| batches.into_iter().try_for_each(|batch| batch.map(drop)));
+    match read {
+        Err(refused) if refused.is::<Failure>() => in_step("validate", refused),
+        _ => error,
     }
 }
 
