@@ -33,6 +33,18 @@ def data(rows, csv_rows):
     return str(folder)
 
 
+def large(folder, gib):
+    """Makes a CSV of about so many GiB of the events' lines, again and again; returns its length."""
+    path, source = Path(folder) / "large.csv", Path(folder) / "events.csv"
+    if not path.exists() or path.stat().st_size < gib * 2**30:
+        header, _, lines = source.read_bytes().partition(b"\n")
+        with open(path, "wb") as file:
+            file.write(header + b"\n")
+            while file.tell() < gib * 2**30:
+                file.write(lines)
+    return path.stat().st_size
+
+
 def check(race, path):
     """What our output holds, under the peers' names."""
     import polars as pl
@@ -57,10 +69,10 @@ def compare(race, ours, peer):
             sys.exit(f"{race}: {name} is {value}, and the peer's is {other}")
 
 
-def ours(race, folder, threads):
-    command = [os.environ["TRAINER"], "features", "run", "--config", f"benches/features/{RACES[race]}.yaml"]
+def ours(config, folder, threads, *more):
+    command = [os.environ["TRAINER"], "features", "run", "--config", f"benches/features/{config}.yaml"]
     os.environ["DATA"] = str(folder)
-    child = machine.timed(command + ["--threads", threads, "--quiet"], threads)
+    child = machine.timed(command + ["--threads", threads, "--quiet", *more], threads)
     return {key: child[key] for key in ("wall_s", "cpu_s", "peak_rss_mib")}
 
 
@@ -80,6 +92,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="*", default=list(RACES), choices=list(RACES))
+    parser.add_argument("--large-gib", type=int, default=8, help="of a CSV that is read with --memory 1GiB; 0: none")
     parser.add_argument("--name", default="features", help="of the result file")
     args = parser.parse_args()
     if not BASELINES.is_dir():
@@ -90,7 +103,7 @@ def main():
     for race in args.only:
         runs = {"trainer": [], "polars": [], "duckdb": []}
         for _ in range(args.repeats):
-            runs["trainer"].append(ours(race, folder, args.threads))
+            runs["trainer"].append(ours(RACES[race], folder, args.threads))
             found = machine.apart(check, race, folder / f"out_trainer_{race}.parquet")
             for library in ("polars", "duckdb"):
                 row, told = theirs(library, race, folder, args.threads)
@@ -105,7 +118,14 @@ def main():
         lines = [(contestant, *(row[key] for key in keys)) for contestant, row in rows.items()]
         columns = ("contestant", "wall s", "CPU s", "x ours", "peak MiB", "x ours")
         machine.table(f"{RACES[race]}, {args.threads} threads", columns, lines)
-    machine.write(args.name, {"machine": description, "rows": args.rows, "csv_rows": args.csv_rows, "races": result})
+    beyond = {}
+    if args.large_gib:
+        size = machine.apart(large, folder, args.large_gib)
+        beyond = {"bytes": size, "memory": "1GiB"} | ours("large", folder, args.threads, "--memory", "1GiB", "--spill-dir", folder)
+        (folder / "large.csv").unlink()
+        line = (f"{size / 2**30:.1f} GiB", *(beyond[key] for key in ("wall_s", "cpu_s", "peak_rss_mib")))
+        machine.table("sorted with --memory 1GiB", ("CSV", "wall s", "CPU s", "peak MiB"), [line])
+    machine.write(args.name, {"large": beyond, "machine": description, "rows": args.rows, "csv_rows": args.csv_rows, "races": result})
 
 
 if __name__ == "__main__":

@@ -162,9 +162,11 @@ fn every_example_names_the_schema() {
 }
 
 #[test]
-fn the_committed_schema_is_that_of_this_version() {
-    let printed = Program::new(TRAINER).args(["schema"]).expect(0).stdout;
-    snapshot::compare(&repository().join("configs/trainer.schema.json"), &printed);
+fn the_committed_schemas_are_those_of_this_version() {
+    for (kind, file) in [("training", "trainer.schema.json"), ("features", "features/features.schema.json")] {
+        let printed = Program::new(TRAINER).args(["schema", kind]).expect(0).stdout;
+        snapshot::compare(&repository().join("configs").join(file), &printed);
+    }
 }
 
 #[test]

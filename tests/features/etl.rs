@@ -50,6 +50,20 @@ fn customers_are_those_with_id_and_address_in_their_last_state() {
 }
 
 #[test]
+fn every_example_is_a_right_config() {
+    let files = std::fs::read_dir(repository().join("configs/features")).unwrap();
+    let yaml = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "yaml"));
+    let mut seen = 0;
+    for path in yaml {
+        let told = Program::new(TRAINER).args(["check", "--config"]).args([&path]).expect(0).stdout;
+        assert!(told.contains("is valid"), "{told}");
+        Program::new(TRAINER).args(["config", "--config"]).args([&path]).expect(0);
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen} examples");
+}
+
+#[test]
 fn orders_have_their_totals() {
     let dir = run("orders.yaml");
     let rows = plain_csv(&repository().join("datasets/shop/orders.csv"));

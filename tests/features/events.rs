@@ -63,8 +63,9 @@ fn broken_logs_lose_the_rows_that_they_must() {
         let name = log["file"].as_str().unwrap();
         let workshop = Workshop::new();
         let path = folder.join(name);
+        let encoding = if name.ends_with("utf16.csv") { ", csv: {encoding: utf-16}" } else { "" };
         workshop.config(&format!(
-            "extract: {{path: '{}'}}\nvalidate: {{malformed: quarantine}}\nbuild: [{{coerce: {{columns: numeric, unparsable: zero}}}}]\n",
+            "extract: {{path: '{}'{encoding}}}\nvalidate: {{malformed: quarantine}}\nbuild: [{{coerce: {{columns: numeric, unparsable: zero}}}}]\n",
             path.display()
         ));
         let summary = workshop.run(&[]);

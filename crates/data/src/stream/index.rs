@@ -285,6 +285,11 @@ fn unclosed_before(dialect: &Dialect, text: &[u8], from: usize, until: usize, en
         let Some(open) = memchr(quote, &text[at..until]).map(|offset| at + offset) else { break };
         let opens = open == 0 || matches!(text[open - 1], b'\n' | b'\r') || text[open - 1] == dialect.delimiter;
         if !opens && open != from {
+            if is_spaced(dialect, text, open) {
+                // The row is left there, as the reader of its fields leaves it.
+                let end = line_end(text, open);
+                return if end < text.len() || ends { Passed::Resumed(end) } else { Passed::More };
+            }
             at = open + 1;
             continue;
         }
@@ -303,6 +308,14 @@ fn unclosed_before(dialect: &Dialect, text: &[u8], from: usize, until: usize, en
         }
     }
     Passed::Outside(at.max(until))
+}
+
+/// Whether nothing but white space, and a space first, stands between the start of a field and a quote.
+fn is_spaced(dialect: &Dialect, text: &[u8], quote: usize) -> bool {
+    let ends = |byte: u8| byte == dialect.delimiter || matches!(byte, b'\n' | b'\r');
+    let white = text[..quote].iter().rev().take_while(|&&byte| byte.is_ascii_whitespace() && !ends(byte)).count();
+    let start = quote - white;
+    white > 0 && text[start] == b' ' && (start == 0 || ends(text[start - 1]))
 }
 
 /// The quote that closes the field whose inside starts at `from`.
@@ -406,6 +419,12 @@ mod tests {
             ]
         );
         assert_eq!(blank_lines, 1);
+    }
+
+    #[test]
+    fn a_quote_after_a_space_does_not_open_the_next_line() {
+        check("h,k\n", b"1, \",\"\r\"\n\"");
+        check("h,k\n", b" \"a\n\"b\n\",1\n2,3\n");
     }
 
     proptest! {

@@ -116,6 +116,13 @@ impl ConfigArgs {
         self.load_as(common)
     }
 
+    /// Whether the file is a config of features and not of a fit: it says what to extract. A file that cannot be read, or
+    /// is not YAML, is taken for a config of a fit, whose errors then say so.
+    pub fn is_of_features(&self) -> bool {
+        let text = fs_err::read_to_string(&self.config).unwrap_or_default();
+        configuration::document("", &text).is_ok_and(|json| json.get("extract").is_some())
+    }
+
     /// [`ConfigArgs::load`], for any kind of config.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ impl Document for Config {
 
     fn plain_names(tree: &mut Node) {
         plain_expectations(tree.at_mut(["data", "expectations"]));
+        plain_steps(tree.at_mut(["features", "steps"]));
     }
 }
 
@@ -111,6 +112,7 @@ impl Document for FeatureConfig {
 
     fn plain_names(tree: &mut Node) {
         plain_expectations(tree.at_mut(["validate", "expectations"]));
+        plain_steps(tree.at_mut(["build"]));
     }
 }
 
@@ -123,6 +125,23 @@ pub fn plain_expectations(list: Option<&mut Node>) {
             let plain = entry.key.strip_prefix("expect_").filter(|name| AnyExpectation::NAMES.contains(name));
             if let Some(plain) = plain {
                 entry.key = plain.to_owned();
+            }
+        }
+    }
+}
+
+/// A step that adds a column says `into`; `output` is what it was once called.
+fn plain_steps(list: Option<&mut Node>) {
+    let Some(Value::List(items)) = list.map(|node| &mut node.value) else { return };
+    for item in items {
+        let Value::Map(entries) = &mut item.value else { continue };
+        for step in entries.iter_mut().filter(|entry| matches!(entry.key.as_str(), "row_sum" | "ratio")) {
+            let Value::Map(parameters) = &mut step.node.value else { continue };
+            if parameters.iter().any(|parameter| parameter.key == "into") {
+                continue;
+            }
+            if let Some(output) = parameters.iter_mut().find(|parameter| parameter.key == "output") {
+                output.key = "into".to_owned();
             }
         }
     }
