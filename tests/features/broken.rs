@@ -70,3 +70,15 @@ fn what_is_set_aside_is_kept_as_it_was() {
         "file,line,reason,row\nrows.csv,3,too_few_fields,#### lost\nrows.csv,4,too_many_fields,\"3,4,5\"\n"
     );
 }
+
+#[test]
+fn what_only_one_machine_does_is_refused_before_a_cluster_is_asked() {
+    let workshop = Workshop::new();
+    workshop.config("build: [{filter: \"a > 1\"}, {coerce: {columns: numeric}}]\n");
+    let refused = workshop.program(&["--engine", "spark://127.0.0.1:1"]).expect(2);
+    refused.says(&["extract: files other than Parquet; build[0]: filter", "--engine local"]);
+    workshop.program(&["--engine", "sprak://x"]).expect(2).says(&["spark://host:7077"]);
+    workshop.config("extract: {path: rows.parquet}\nbuild: [{coerce: {columns: numeric}}]\n");
+    let alone = workshop.program(&["--engine", "spark://127.0.0.1:1"]).env("PYSPARK_PYTHON", "/nowhere/python");
+    alone.expect(2).says(&["/nowhere/python", "PYSPARK_PYTHON"]);
+}

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use trainer_data::{ColumnType, FileScan, Kind, Scan, ScanError, ScanOptions, Warning, WrittenFile, sink, SinkOptions};
+use trainer_data::{ColumnType, FileScan, Kind, Scan, ScanError, ScanOptions, SinkOptions, Warning, WrittenFile, sink};
 use trainer_features::{FeatureState, Fitting};
 use trainer_kernels::Device;
 
+use super::How;
 use super::build::Build;
 use super::road::Road;
 use super::store::{self, Places};
-use super::How;
 use crate::config::FeatureConfig;
 use crate::exit::Failure;
 
@@ -36,7 +36,12 @@ pub fn read_state(path: &str) -> anyhow::Result<FeatureState> {
 ///
 /// # Errors
 /// What stops the rows, and a config in which nothing is learned, or at several places.
-pub fn learn_of(config: &FeatureConfig, how: &How, path: Option<&str>, from: Option<&str>) -> Result<Learned, ScanError> {
+pub fn learn_of(
+    config: &FeatureConfig,
+    how: &How,
+    path: Option<&str>,
+    from: Option<&str>,
+) -> Result<Learned, ScanError> {
     let places = Places::of(config, how.shard);
     let road = Road::open(config, how, &places)?;
     let path = path.map_or_else(|| places.state(1), str::to_owned);
@@ -93,7 +98,9 @@ pub fn table_of(
 ) -> Result<(Vec<WrittenFile>, Vec<Warning>), ScanError> {
     let Some(plan) = state.plan() else {
         let hint = "hint: merge the parts of its last pass with `trainer features fit --merge`";
-        return Err(Box::new(Failure::data(format!("expected a state that has been learned, found one that has not\n  {hint}"))));
+        return Err(Box::new(Failure::data(format!(
+            "expected a state that has been learned, found one that has not\n  {hint}"
+        ))));
     };
     // What was text is text, though all cells of these rows may look like numbers; and so for the others.
     let types = plan.inputs().iter().filter_map(|input| Some((input.name.clone(), column_type(input.kind)?)));
@@ -116,7 +123,12 @@ pub fn table_of(
 /// The types of those columns that the files have.
 fn known(input: &str, options: &ScanOptions) -> Result<super::extract::Types, ScanError> {
     let there = FileScan::open(input, &ScanOptions::default())?.schema();
-    Ok(options.types.iter().filter(|(name, _)| there.index_of(name).is_ok()).map(|(name, it)| (name.clone(), *it)).collect())
+    Ok(options
+        .types
+        .iter()
+        .filter(|(name, _)| there.index_of(name).is_ok())
+        .map(|(name, it)| (name.clone(), *it))
+        .collect())
 }
 
 fn column_type(kind: Kind) -> Option<ColumnType> {

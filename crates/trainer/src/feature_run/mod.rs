@@ -19,9 +19,9 @@ use std::time::Instant;
 use trainer_data::{ScanError, TypeChanged};
 use trainer_engine::Limits;
 
+pub use self::learning::{Learned, learn_of, merge_states, read_state, table_of};
 use self::meter::{InStep, in_step};
 use self::road::Road;
-pub use self::learning::{Learned, learn_of, merge_states, read_state, table_of};
 pub use self::shard::Shard;
 use self::store::Places;
 use self::summary::Failed;

@@ -188,7 +188,8 @@ impl<'a> Road<'a> {
         let start = steps.iter().position(|step| matches!(step, BuildStep::Columns(_))).unwrap_or(steps.len());
         let (before, rest) = steps.split_at(start);
         if let Some(step) = before.iter().find(|step| !step.is_row_wise()) {
-            let message = format!("expected steps that look at one row at a time with --shard, found `{}`", step.name());
+            let message =
+                format!("expected steps that look at one row at a time with --shard, found `{}`", step.name());
             return Err(Box::new(Failure::usage(message)));
         }
         let columns = rest.iter().map_while(|step| match step {

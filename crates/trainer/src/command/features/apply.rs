@@ -1,6 +1,5 @@
 //! `trainer features apply`: what was learned from other rows, applied to these.
 
-
 use clap::Args;
 use serde_json::json;
 

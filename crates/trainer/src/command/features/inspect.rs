@@ -29,14 +29,22 @@ pub fn run(args: &InspectArgs, _common: &Common) -> anyhow::Result<Exit> {
         Form::Text => {
             let text = |key: &str| match &told[key] {
                 serde_json::Value::String(text) => text.clone(),
-                serde_json::Value::Array(items) => {
-                    items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-                }
+                serde_json::Value::Array(items) => items
+                    .iter()
+                    .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 other => other.to_string(),
             };
             let columns = told["columns"].as_array().into_iter().flatten();
             let columns: Vec<String> = columns
-                .map(|column| format!("{} ({})", column["name"].as_str().unwrap_or_default(), column["kind"].as_str().unwrap_or_default()))
+                .map(|column| {
+                    format!(
+                        "{} ({})",
+                        column["name"].as_str().unwrap_or_default(),
+                        column["kind"].as_str().unwrap_or_default()
+                    )
+                })
                 .collect();
             let done = if told["done"] == true { "learned" } else { "not learned yet" };
             console::print(&format!(

@@ -6,6 +6,7 @@ mod inspect;
 mod join;
 mod materialize;
 mod run;
+mod spark;
 
 use clap::Subcommand;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::Args;
 
-use super::super::{Common, ConfigArgs, Form, FormArgs};
+use super::spark::{self, Engine};
+use crate::command::{Common, ConfigArgs, Form, FormArgs};
 use crate::config::{FeatureConfig, Loaded};
 use crate::exit::{Exit, Failure};
 use crate::feature_run::{How, Shard, run as run_features};
@@ -24,6 +25,10 @@ pub struct RunArgs {
     /// Part of the files to do, such as 0/4: files are dealt out by position [default: of JOB_COMPLETION_INDEX, else all]
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Which engine makes the rows: local, or the master of a Spark such as spark://host:7077, for what does not fit on
+    /// one machine
+    #[arg(long, value_name = "ENGINE", default_value = "local", conflicts_with_all = ["shard", "memory", "spill_dir"])]
+    pub engine: Engine,
     /// Form of the result.
     #[command(flatten)]
     pub form: FormArgs,
@@ -58,6 +63,9 @@ impl LimitArgs {
 /// Everything that is wrong with the config (exit 2); the first step that fails, by name, with its own exit code.
 pub fn run(args: &RunArgs, common: &Common) -> anyhow::Result<Exit> {
     let loaded: Loaded<FeatureConfig> = args.config.load_as(common)?;
+    if let Engine::Spark(master) = &args.engine {
+        return spark::submit(&loaded.config, master, common);
+    }
     interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));
     let shard = match args.shard {

@@ -1,0 +1,138 @@
+//! `--engine spark://...`: the same config on a cluster, by the wheel's own program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value as Json;
+use trainer_data::{FileFormat, Malformed};
+use trainer_engine::RowStep;
+
+use crate::command::Common;
+use crate::config::{BuildStep, FeatureConfig};
+use crate::console;
+use crate::exit::{Exit, Failure};
+
+/// Which engine makes the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// This program, on this machine.
+    #[default]
+    Local,
+    /// Spark, by the address of its master.
+    Spark(String),
+}
+
+impl std::str::FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_master = ["spark://", "k8s://", "local[", "local-cluster["].iter().any(|start| text.starts_with(start));
+        match text {
+            "local" => Ok(Self::Local),
+            "yarn" => Ok(Self::Spark(text.to_owned())),
+            _ if is_master => Ok(Self::Spark(text.to_owned())),
+            _ => Err(format!("expected local, or the master of a Spark such as spark://host:7077, found `{text}`")),
+        }
+    }
+}
+
+/// What only the local engine does, each with its place in the config.
+pub fn refusals(config: &FeatureConfig) -> Vec<String> {
+    let mut found = Vec::new();
+    let is_parquet = |path: &str, format: Option<FileFormat>| match format {
+        Some(format) => format == FileFormat::Parquet,
+        None => path.ends_with(".parquet") || path.ends_with(".pq"),
+    };
+    let (extract, validate, store) = (&config.extract, &config.validate, &config.store);
+    let mut refuse = |is: bool, what: &str| found.extend(is.then(|| what.to_owned()));
+    refuse(!is_parquet(&extract.path, extract.format), "extract: files other than Parquet");
+    refuse(!is_parquet(&store.path, store.format), "store: files other than Parquet");
+    refuse(!extract.types.is_empty(), "extract.types");
+    refuse(extract.header.is_some(), "extract.header");
+    refuse(validate.expectations.is_some(), "validate.expectations");
+    refuse(validate.malformed == Malformed::Quarantine, "validate.malformed: quarantine");
+    refuse(!config.inputs.is_empty(), "inputs");
+    refuse(!store.partition_by.is_empty(), "store.partition_by");
+    refuse(!matches!(config.device.as_str(), "auto" | "cpu"), &format!("device: {}", config.device));
+    for (at, step) in config.build.iter().enumerate() {
+        let is_local = matches!(step, BuildStep::Rows(step) if !matches!(step, RowStep::Select(_)));
+        refuse(is_local, &format!("build[{at}]: {}", step.name()));
+    }
+    found
+}
+
+/// Hands the config to Spark and waits for it.
+///
+/// # Errors
+/// What only the local engine does (exit 2), a Python or a Spark that is not there (exit 2), a job that failed (exit 3).
+pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::Result<Exit> {
+    let found = refusals(config);
+    if !found.is_empty() {
+        let message = format!("expected what Spark does as one machine does, found {}", found.join("; "));
+        return Err(Failure::usage(format!("{message}\n  hint: use `--engine local`, or leave these out")).into());
+    }
+    let python = std::env::var("PYSPARK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let program = program(&python)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("config.json");
+    fs_err::write(&file, serde_json::to_vec(config)?)?;
+    let submit = spark_submit(&python);
+    common.note(&format!("{} --master {master} {}", submit.display(), program.display()));
+    let mut command = Command::new(&submit);
+    command.args(["--master", master]).arg(&program).arg(&file).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let run = command.output().map_err(|error| {
+        let hint = "hint: set SPARK_HOME, or put spark-submit on the PATH";
+        Failure::usage(format!("expected to start {}, found: {error}\n  {hint}", submit.display()))
+    })?;
+    if !run.status.success() {
+        return Err(Failure::data(format!("the job on {master} ended with {}", run.status)).into());
+    }
+    let told = String::from_utf8_lossy(&run.stdout);
+    let line = told.lines().rev().find(|line| line.starts_with('{')).unwrap_or_default();
+    let told: Json = serde_json::from_str(line)
+        .map_err(|_| Failure::data("expected what the job did as its last line, found none".to_owned()))?;
+    console::print_json(&told)?;
+    Ok(Exit::Done)
+}
+
+/// The wheel's program.
+fn program(python: &str) -> Result<PathBuf, Failure> {
+    let ask = "import trainer_features.spark.run as run; print(run.__file__)";
+    let asked = Command::new(python).args(["-c", ask]).stdin(Stdio::null()).output();
+    match asked {
+        Ok(told) if told.status.success() => Ok(PathBuf::from(String::from_utf8_lossy(&told.stdout).trim())),
+        Ok(told) => {
+            let why = String::from_utf8_lossy(&told.stderr);
+            let why = why.lines().last().unwrap_or_default().to_owned();
+            let hint = "hint: install the wheel there (docs/spark.md), or name another Python in PYSPARK_PYTHON";
+            Err(Failure::usage(format!(
+                "expected {python} to have the module trainer_features, found: {why}\n  {hint}"
+            )))
+        }
+        Err(error) => {
+            let hint = "hint: name the Python that has pyspark in PYSPARK_PYTHON";
+            Err(Failure::usage(format!("expected to start {python}, found: {error}\n  {hint}")))
+        }
+    }
+}
+
+/// That of SPARK_HOME, that beside the Python, or that of the PATH.
+fn spark_submit(python: &str) -> PathBuf {
+    let home = std::env::var_os("SPARK_HOME").map(|home| Path::new(&home).join("bin/spark-submit"));
+    let beside = Path::new(python).parent().map(|folder| folder.join("spark-submit"));
+    let known = home.into_iter().chain(beside).find(|path| path.is_file());
+    known.unwrap_or_else(|| PathBuf::from("spark-submit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_this_program_or_a_master() {
+        assert_eq!("local".parse(), Ok(Engine::Local));
+        assert_eq!("spark://h:7077".parse(), Ok(Engine::Spark("spark://h:7077".into())));
+        assert_eq!("local-cluster[2,1,1200]".parse(), Ok(Engine::Spark("local-cluster[2,1,1200]".into())));
+        assert!("sprak://h".parse::<Engine>().unwrap_err().contains("spark://host:7077"));
+    }
+}
