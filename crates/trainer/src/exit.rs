@@ -160,7 +160,7 @@ pub fn anyhow_of(error: ScanError) -> anyhow::Error {
         .or_else(known::<Stopped>)
         .or_else(known::<Unavailable>)
         .or_else(known::<std::io::Error>)
-        .unwrap_or_else(|error| anyhow::Error::from_boxed(error))
+        .unwrap_or_else(anyhow::Error::from_boxed)
 }
 
 fn exit_of_features(error: &FeatureError) -> Exit {
