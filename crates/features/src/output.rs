@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float32Array, Float64Array, Int32Array, StringArray, UInt8Array, UInt16Array, UInt32Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, StringArray, UInt8Array, UInt16Array, UInt32Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -82,12 +82,12 @@ impl Layout {
     }
 }
 
-/// The type of a computed column: 64-bit floats for what keeps values or adds them up, 32-bit floats for what is scaled, and
-/// the least whole number for bins, levels and flags.
+/// The type of a computed column: 64-bit floats for what keeps values or adds them up, 32-bit floats for what is scaled, the
+/// least whole number for bins and levels, and booleans for the columns of levels, which Parquet holds in a bit a row.
 fn data_type(graph: &Graph, programs: &[Program], node: NodeId) -> DataType {
     let (program, inputs) = match graph.at(node) {
         Node::Input(_) => return DataType::Float64,
-        Node::Flag { .. } => return DataType::UInt8,
+        Node::Flag { .. } => return DataType::Boolean,
         Node::Apply { program, inputs } => (&programs[*program].op, inputs),
     };
     if graph.cell_type(node) == CellType::Text {
@@ -130,6 +130,7 @@ fn data_type(graph: &Graph, programs: &[Program], node: NodeId) -> DataType {
 /// Whether a column of this type can hold a number.
 fn holds(data_type: &DataType, value: f64) -> bool {
     let most = match data_type {
+        DataType::Boolean => 1.0,
         DataType::UInt8 => 255.0,
         DataType::UInt16 => 65_535.0,
         DataType::UInt32 => f64::from(u32::MAX),
@@ -148,6 +149,8 @@ pub(crate) enum Cells {
     U32(Vec<u32>, Vec<bool>),
     U16(Vec<u16>, Vec<bool>),
     U8(Vec<u8>, Vec<bool>),
+    /// Zeros and ones.
+    Flags(Vec<u8>, Vec<bool>),
 }
 
 impl Cells {
@@ -159,6 +162,7 @@ impl Cells {
             DataType::UInt32 => Self::U32(vec![0; rows], vec![false; rows]),
             DataType::UInt16 => Self::U16(vec![0; rows], vec![false; rows]),
             DataType::UInt8 => Self::U8(vec![0; rows], vec![false; rows]),
+            DataType::Boolean => Self::Flags(vec![0; rows], vec![false; rows]),
             other => unreachable!("no column is computed as {other}"),
         }
     }
@@ -170,7 +174,7 @@ impl Cells {
             Self::I32(cells, valid) => Sink::I32(cells, valid),
             Self::U32(cells, valid) => Sink::U32(cells, valid),
             Self::U16(cells, valid) => Sink::U16(cells, valid),
-            Self::U8(cells, valid) => Sink::U8(cells, valid),
+            Self::U8(cells, valid) | Self::Flags(cells, valid) => Sink::U8(cells, valid),
         }
     }
 
@@ -187,6 +191,10 @@ impl Cells {
             Self::I32(cells, valid) => Arc::new(Int32Array::new(cells.into(), nulls(valid.len(), |row| valid[row]))),
             Self::U32(cells, valid) => Arc::new(UInt32Array::new(cells.into(), nulls(valid.len(), |row| valid[row]))),
             Self::U16(cells, valid) => Arc::new(UInt16Array::new(cells.into(), nulls(valid.len(), |row| valid[row]))),
+            Self::Flags(cells, valid) => {
+                let set = BooleanBuffer::collect_bool(cells.len(), |row| cells[row] != 0);
+                Arc::new(BooleanArray::new(set, nulls(valid.len(), |row| valid[row])))
+            }
             Self::U8(cells, valid) => Arc::new(UInt8Array::new(cells.into(), nulls(valid.len(), |row| valid[row]))),
         }
     }

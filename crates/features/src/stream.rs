@@ -19,7 +19,7 @@ use crate::{FeatureError, FittedPlan, on_device};
 /// What a plan makes of the rows of a scan: all of its columns, those that the plan replaces or adds computed.
 ///
 /// Columns that no step touches keep their type. What keeps values or adds them up is of 64-bit floats, what is scaled of
-/// 32-bit floats as learners take them, and bins, levels and flags are whole numbers; missing cells are null. Batches are
+/// 32-bit floats as learners take them, bins and levels are whole numbers, and the columns of levels are booleans; missing cells are null. Batches are
 /// computed in parallel and come in their order; a few are on their way at a time.
 #[derive(Debug)]
 pub struct PlanScan {

@@ -113,11 +113,12 @@ fn columns_keep_their_place_and_those_untouched_their_type() {
     let made = read(&plan.over(scan(&batch, &[2]), &Device::Cpu).unwrap()).unwrap();
     let schema = made.schema();
     let found: Vec<String> = schema.fields().iter().map(|it| format!("{} {}", it.name(), it.data_type())).collect();
-    let expected = "id Int64|city_Bern UInt8|city_Ulm UInt8|city_missing UInt8|level UInt32|amount Float64|amount_z Float32|\
+    let expected = "id Int64|city_Bern Boolean|city_Ulm Boolean|city_missing Boolean|level UInt32|amount Float64|amount_z Float32|\
                     amount_bin UInt8|total Float64";
     assert_eq!(found.join("|"), expected);
     assert_eq!(made.column(0).as_ref(), batch.column(0).as_ref());
-    assert_eq!(made.column(2).as_primitive::<UInt8Type>().values(), &[1, 0, 0]);
+    let flags: Vec<bool> = made.column(2).as_boolean().values().iter().collect();
+    assert_eq!(flags, [true, false, false]);
     assert_eq!(
         made.column(4).as_primitive::<UInt32Type>().values()[0],
         made.column(4).as_primitive::<UInt32Type>().values()[2]
