@@ -10,8 +10,9 @@ use ::parquet::basic::{Compression as Codec, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::types::ColumnPath;
 use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use rayon::prelude::*;
 
 use super::hash::Hashed;
@@ -49,12 +50,16 @@ impl ParquetFile {
             Compression::Snappy => Codec::SNAPPY,
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
         };
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(codec)
             // For row groups and not for each page: what readers use to skip, at half the cost.
             .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
-            .build();
+            .set_max_row_group_row_count(Some(options.row_group_rows.max(1)));
+        // Scaled numbers and hashes: a dictionary of them is built in vain, and costs more than the pages.
+        for field in schema.fields().iter().filter(|it| matches!(it.data_type(), DataType::Float32 | DataType::UInt32)) {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        }
+        let properties = properties.build();
         // Types as Parquet has them: text is text to every reader, however it lay in memory here.
         let settings = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let out = BufWriter::with_capacity(1 << 20, Hashed::new(file));
