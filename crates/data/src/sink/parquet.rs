@@ -56,7 +56,8 @@ impl ParquetFile {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(options.row_group_rows.max(1)));
         // Scaled numbers and hashes: a dictionary of them is built in vain, and costs more than the pages.
-        for field in schema.fields().iter().filter(|it| matches!(it.data_type(), DataType::Float32 | DataType::UInt32)) {
+        for field in schema.fields().iter().filter(|it| matches!(it.data_type(), DataType::Float32 | DataType::UInt32))
+        {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
         }
         let properties = properties.build();
