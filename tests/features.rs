@@ -4,6 +4,7 @@ mod broken;
 mod etl;
 mod events;
 mod files;
+mod peer;
 mod s3;
 mod same_bytes;
 mod states;

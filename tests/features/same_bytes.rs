@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{TRAINER, Workshop};
 
 /// A log of so many events, in no order.
-fn log(rows: u64) -> String {
+pub(super) fn log(rows: u64) -> String {
     let mut text = "time,user,kind,amount\n".to_owned();
     for row in 0..rows {
         let mixed = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
