@@ -3,16 +3,17 @@
 use super::package::Package;
 
 /// Each of our crates, and those of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
+    ("exact", &[]),
     ("one_of", &[]),
     ("trainer-data", &[]),
     ("trainer-kernels", &[]),
     ("trainer-onnx", &[]),
     ("trainer-tracking", &[]),
-    ("trainer-features", &["one_of", "trainer-data", "trainer-kernels", "trainer-onnx"]),
+    ("trainer-features", &["exact", "one_of", "trainer-data", "trainer-kernels", "trainer-onnx"]),
     ("trainer-models", &["one_of", "trainer-data", "trainer-kernels", "trainer-onnx"]),
     ("trainer-quality", &["one_of", "trainer-data", "trainer-kernels"]),
-    ("trainer-engine", &["one_of", "trainer-data"]),
+    ("trainer-engine", &["exact", "one_of", "trainer-data"]),
     ("trainer-testkit", &["trainer-data"]),
     ("trainer-wheel", &["trainer-data", "trainer-features", "trainer-kernels"]),
     (

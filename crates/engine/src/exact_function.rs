@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 use trainer_data::Fault;
 
 use crate::EngineError;
-use crate::accumulator::Spread;
+use exact::Spread;
 
 /// A function of the query engine, computed exactly for floats; for all else it is as it was.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,6 @@ mod crew;
 mod cut;
 mod engine;
 mod error;
-mod exact;
 mod exact_function;
 mod expression;
 mod feed;
@@ -30,7 +29,6 @@ mod sort;
 mod spill;
 pub mod step;
 mod tally;
-mod whole;
 
 pub use engine::{Applied, Engine};
 pub use error::EngineError;

@@ -14,7 +14,6 @@ use arrow::datatypes::DataType;
 
 use crate::EngineError;
 pub use cell::{Class, classed};
-pub use moments::Spread;
 
 /// Rows of a batch, and the group of each.
 pub struct Rows<'a> {

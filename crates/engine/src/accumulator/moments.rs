@@ -2,11 +2,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
+use exact::Spread;
 
 use super::{Accumulator, Input, Rows};
 use crate::EngineError;
-use crate::exact::{ExactSquares, ExactSum, parts};
-use crate::whole::Whole;
 
 /// Variance or standard deviation, with one degree of freedom less than there are rows.
 ///
@@ -16,64 +15,6 @@ pub struct Moments {
     root: bool,
     groups: Vec<Spread>,
     wide_bytes: usize,
-}
-
-/// How many numbers there are, their exact sum, and that of their squares.
-#[derive(Debug, Default, Clone)]
-pub struct Spread {
-    pub count: u64,
-    pub sum: ExactSum,
-    pub squares: ExactSquares,
-}
-
-impl Spread {
-    pub fn heap_bytes(&self) -> usize {
-        self.sum.heap_bytes() + self.squares.heap_bytes()
-    }
-
-    /// Adds a number.
-    pub fn add(&mut self, number: f64) {
-        self.count += 1;
-        self.sum.add(number);
-        if let Some((mantissa, exponent)) = parts(number) {
-            self.squares.add_scaled(mantissa, exponent);
-        }
-    }
-
-    /// Adds what another has seen.
-    pub fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        self.sum.merge(&other.sum);
-        self.squares.merge(&other.squares);
-    }
-
-    /// What was written: the count, the sum and the squares, one after the other.
-    pub fn read(mut bytes: &[u8]) -> Option<Self> {
-        let (count, rest) = bytes.split_first_chunk()?;
-        bytes = rest;
-        let (sum, squares) = (ExactSum::read(&mut bytes)?, ExactSquares::read(&mut bytes)?);
-        Some(Self { count: u64::from_le_bytes(*count), sum, squares })
-    }
-
-    fn add_integer(&mut self, number: i64) {
-        self.count += 1;
-        self.sum.add_scaled(number.into(), 0);
-        self.squares.add_scaled(number, 0);
-    }
-
-    /// `(n * sum(x * x) - sum(x)^2) / (n * (n - freedom))`, where `freedom` is lost; `None` when nothing is left.
-    pub fn variance(&self, freedom: u64) -> Option<f64> {
-        if self.count <= freedom {
-            return None;
-        }
-        if !self.sum.is_finite() {
-            return Some(f64::NAN);
-        }
-        let sum = self.sum.whole();
-        let scaled = Whole::new(self.count.into(), 0).times(&self.squares.whole());
-        let pairs = u128::from(self.count) * u128::from(self.count - freedom);
-        Some(scaled.minus(&sum.times(&sum)).round() / pairs as f64)
-    }
 }
 
 impl Moments {

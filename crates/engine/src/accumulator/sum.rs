@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
+use exact::ExactSum;
 use trainer_data::Fault;
 
 use super::{Accumulator, Class, Input, Rows};
 use crate::EngineError;
-use crate::exact::ExactSum;
 
 /// Sums, or means, of numbers of a class.
 pub fn sum(input: Input, class: Class, mean: bool, name: &str) -> Box<dyn Accumulator> {

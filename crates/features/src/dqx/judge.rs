@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use exact::Spread;
 use rayon::prelude::*;
 use serde::Serialize;
 use trainer_data::{Fault, Table, Warning};
@@ -12,7 +13,7 @@ use super::test::{Broken, Held, by_row, java_double, kept};
 use crate::FeatureError;
 use crate::expectation::condition::Comparison;
 use crate::expectation::fingerprint::{self, ByFingerprint, Fingerprint, Fingerprints};
-use crate::expectation::number::Moments;
+use crate::expectation::number::mean;
 use crate::expectation::{Block, Header};
 
 /// What rules found in a table.
@@ -182,7 +183,7 @@ fn repeated(held: &Held<'_>, columns: &[String], nulls_distinct: bool, kept: &[b
 #[derive(Default)]
 struct Group {
     rows: u64,
-    moments: Moments,
+    moments: Spread,
     least: Option<f64>,
     greatest: Option<f64>,
     distinct: Fingerprints,
@@ -193,8 +194,8 @@ impl Group {
         match aggregate {
             Aggregate::Count => Some(self.rows as f64),
             Aggregate::CountDistinct => Some(self.distinct.len() as f64),
-            Aggregate::Sum => (self.moments.count > 0).then(|| self.moments.sum.value()),
-            Aggregate::Average => (self.moments.count > 0).then(|| self.moments.mean()),
+            Aggregate::Sum => (self.moments.count > 0).then(|| self.moments.sum.round()),
+            Aggregate::Average => (self.moments.count > 0).then(|| mean(&self.moments)),
             Aggregate::Least => self.least,
             Aggregate::Greatest => self.greatest,
         }

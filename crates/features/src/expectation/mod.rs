@@ -22,7 +22,6 @@ mod checks;
 mod common_value;
 pub(crate) mod condition;
 mod distinct;
-mod exact_sum;
 pub(crate) mod fingerprint;
 mod group;
 mod header;

@@ -1,5 +1,6 @@
 //! Numbers of a column, found in one pass.
 
+use exact::Spread;
 use serde_json::Value;
 use trainer_data::Kind;
 
@@ -7,7 +8,6 @@ use super::Outcome;
 use super::bound::Range;
 use super::cell::{Cell, PandasType};
 use super::check::{Block, Counting};
-use super::exact_sum::{ExactSum, sample_variance};
 use super::fingerprint::{self, Fingerprints};
 use super::header::{Facts, Header, MASK};
 use crate::step::statistic;
@@ -111,36 +111,28 @@ impl Number for Extreme {
     }
 }
 
-/// How many cells have a value, and their sums.
-#[derive(Default)]
-pub struct Moments {
-    pub count: u64,
-    pub sum: ExactSum,
-    pub squares: ExactSum,
-}
-
-impl Moments {
-    /// The moments of numbers, those that are missing left out.
-    pub fn of(numbers: impl IntoIterator<Item = f64>, squares: bool) -> Self {
-        let mut moments = Self::default();
-        for x in numbers.into_iter().filter(|x| !x.is_nan()) {
+/// Count and exact sums of numbers, those that are missing left out; of their squares where they are asked for.
+pub fn moments(numbers: impl IntoIterator<Item = f64>, squares: bool) -> Spread {
+    let mut moments = Spread::default();
+    for x in numbers.into_iter().filter(|x| !x.is_nan()) {
+        if squares {
+            moments.add(x);
+        } else {
             moments.count += 1;
             moments.sum.add(x);
-            if squares {
-                moments.squares.add_square(x);
-            }
         }
-        moments
     }
+    moments
+}
 
-    pub fn mean(&self) -> f64 {
-        self.sum.value() / self.count as f64
-    }
+/// The mean.
+pub fn mean(moments: &Spread) -> f64 {
+    moments.sum.round() / moments.count as f64
+}
 
-    /// The standard deviation of a sample.
-    pub fn deviation(&self) -> f64 {
-        sample_variance(self.count, &self.sum, &self.squares).sqrt()
-    }
+/// The standard deviation of a sample.
+pub fn deviation(moments: &Spread) -> f64 {
+    moments.variance(1).map_or(f64::NAN, f64::sqrt)
 }
 
 /// A number that follows from count, sum and sum of squares.
@@ -152,23 +144,21 @@ pub enum OfMoments {
 }
 
 impl Number for OfMoments {
-    type Known = Moments;
+    type Known = Spread;
 
-    fn look(&self, block: &Block<'_>, position: usize) -> Moments {
-        Moments::of(block.numbers(position), *self == Self::Deviation)
+    fn look(&self, block: &Block<'_>, position: usize) -> Spread {
+        moments(block.numbers(position), *self == Self::Deviation)
     }
 
-    fn merge(&self, known: &mut Moments, later: Moments) {
-        known.count += later.count;
-        known.sum.merge(&later.sum);
-        known.squares.merge(&later.squares);
+    fn merge(&self, known: &mut Spread, later: Spread) {
+        known.merge(&later);
     }
 
-    fn value(&self, known: Moments, pandas: PandasType) -> Observed {
+    fn value(&self, known: Spread, pandas: PandasType) -> Observed {
         let number = match self {
-            Self::Mean => known.mean(),
-            Self::Deviation => known.deviation(),
-            Self::Sum => known.sum.value(),
+            Self::Mean => mean(&known),
+            Self::Deviation => deviation(&known),
+            Self::Sum => known.sum.round(),
         };
         // Of whole numbers and booleans the sum is a whole number.
         if *self == Self::Sum && pandas != PandasType::Float && number.abs() < 9e15 {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 use super::check::{Block, Check, Counting};
 use super::header::{Facts, Header};
-use super::number::Moments;
+use super::number::{deviation, mean, moments};
 use super::rows::{self, Listing, Odd, Shown, UnexpectedRows};
 use super::{Expectation, Outcome, Severity, all, is_all};
 use crate::step::Fraction;
@@ -96,8 +96,8 @@ impl Counting for ScoreCheck {
     }
 
     fn finish(&self, state: Cells, facts: &Facts<'_>) -> Result<Outcome, String> {
-        let moments = Moments::of(state.present.iter().map(|(_, x)| *x), true);
-        let (mean, deviation) = (moments.mean(), moments.deviation());
+        let moments = moments(state.present.iter().map(|(_, x)| *x), true);
+        let (mean, deviation) = (mean(&moments), deviation(&moments));
         let holds = |x: f64| {
             let score = (x - mean) / deviation;
             let score = if self.expected.double_sided { score.abs() } else { score };

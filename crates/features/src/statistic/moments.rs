@@ -4,6 +4,7 @@
 //! squares; what is learned is rounded once, from the exact sums. So neither the order of adding nor how the rows were cut
 //! can be seen in it.
 
+use exact::parts;
 use serde::{Deserialize, Serialize};
 
 use super::natural::Natural;
@@ -38,13 +39,6 @@ struct Bin {
 const UNIT: i32 = -1074;
 const SQUARE_UNIT: i32 = 2 * UNIT;
 
-/// A number that is not negative as `mantissa * 2^exponent`.
-pub(super) fn parts(x: f64) -> (u64, i32) {
-    let bits = x.to_bits() & !(1 << 63);
-    let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
-    if exponent == 0 { (fraction, UNIT) } else { (fraction | 1 << 52, exponent - 1075) }
-}
-
 impl Moments {
     /// Takes finite numbers, `NaN` = missing.
     pub fn add(&mut self, numbers: &[f64]) {
@@ -56,10 +50,10 @@ impl Moments {
             }
             count += 1;
             (least, greatest) = (least.min(x + 0.0), greatest.max(x + 0.0));
-            let (mantissa, exponent) = parts(x);
+            let (mantissa, exponent) = parts(x).expect("a finite number");
             let bin = self.bin(exponent);
-            bin.sum += if x < 0.0 { -i128::from(mantissa) } else { i128::from(mantissa) };
-            let square = u128::from(mantissa) * u128::from(mantissa);
+            bin.sum += i128::from(mantissa);
+            let square = u128::from(mantissa.unsigned_abs()).pow(2);
             bin.low += square & u128::from(u64::MAX);
             bin.high += square >> 64;
         }

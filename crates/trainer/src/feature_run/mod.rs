@@ -24,7 +24,7 @@ use self::meter::{InStep, in_step};
 use self::road::Road;
 pub use self::shard::Shard;
 use self::store::Places;
-use self::summary::Failed;
+use self::summary::{Failed, FileSummary};
 pub use self::summary::{StepSummary, Summary};
 use crate::config::{FeatureConfig, Loaded};
 use crate::exit::{Failure, anyhow_of, exit_of};
@@ -59,12 +59,21 @@ pub fn run(loaded: &Loaded<FeatureConfig>, how: &How, progress: &Progress) -> En
     summary.seconds = start.elapsed().as_secs_f64();
     summary.complete = result.is_ok();
     let mut error = result.err().map(|error| failed(error, &mut summary));
+    let stored = summary.steps.last().map_or(0, |step| step.rows_out);
+    let place = FileSummary { path: places.summary.clone(), rows: 0, bytes: 0, sha256: None };
+    summary.steps.push(StepSummary { files: vec![place], ..StepSummary::new("summarize", stored, stored, None) });
     let summarizing = Instant::now();
-    summary.steps.push(StepSummary::new("summarize", 0, 0, summarizing.elapsed()));
     if let Err(other) = store::summarize(&places.summary, &summary) {
         // What went wrong first is what must be told.
         let other = failed(in_step("summarize", other), &mut summary);
         error.get_or_insert(other);
+    }
+    // The file cannot say how long it took to write it.
+    if let Some(step) = summary.steps.last_mut() {
+        *step = StepSummary {
+            files: std::mem::take(&mut step.files),
+            ..StepSummary::new("summarize", stored, stored, Some(summarizing.elapsed()))
+        };
     }
     Ended { summary, error }
 }

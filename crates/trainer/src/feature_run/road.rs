@@ -116,8 +116,12 @@ impl<'a> Road<'a> {
         told?;
         summary.columns.stored = names(scan.as_ref());
         let own = |meter: &Meter, before: &Meter| meter.spent().saturating_sub(before.spent());
-        let mut step =
-            StepSummary::new("build", validate_meter.rows(), build_meter.rows(), own(&build_meter, &validate_meter));
+        let mut step = StepSummary::new(
+            "build",
+            validate_meter.rows(),
+            build_meter.rows(),
+            Some(own(&build_meter, &validate_meter)),
+        );
         step.parts = build.parts();
         let (replaced, warnings) = replaced(build.warnings(), &self.files.report());
         step.replaced = replaced;
@@ -130,7 +134,7 @@ impl<'a> Road<'a> {
         }
         let rows = files.iter().map(|file| file.rows).sum();
         let storing = storing.elapsed().saturating_sub(build_meter.spent());
-        let mut step = StepSummary::new("store", build_meter.rows(), rows, storing);
+        let mut step = StepSummary::new("store", build_meter.rows(), rows, Some(storing));
         step.files = files.into_iter().map(written).collect();
         summary.steps.push(step);
         Ok(())
@@ -141,7 +145,7 @@ impl<'a> Road<'a> {
         let report = self.files.report();
         let dropped = report.dropped_rows();
         let rows = report.rows + dropped;
-        let mut extract = StepSummary::new("extract", rows, rows, read.extract.spent());
+        let mut extract = StepSummary::new("extract", rows, rows, Some(read.extract.spent()));
         let file = |file: &trainer_data::ScannedFile| FileSummary {
             path: file.path.clone(),
             rows: file.rows + file.dropped,
@@ -150,7 +154,7 @@ impl<'a> Road<'a> {
         };
         extract.files = report.files.iter().map(file).collect();
         let spent = read.validate.spent().saturating_sub(read.extract.spent());
-        let mut validate = StepSummary::new("validate", rows, report.rows, spent);
+        let mut validate = StepSummary::new("validate", rows, report.rows, Some(spent));
         if dropped > 0 {
             validate.dropped.insert("malformed".into(), dropped);
             let reason = |dropped: &trainer_data::Dropped| (dropped.reason.clone(), dropped.count);

@@ -69,8 +69,9 @@ pub struct StepSummary {
     /// Rows in and out of each part of the build.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartSummary>,
-    /// Seconds of its own.
-    pub seconds: f64,
+    /// Seconds of its own; not of writing this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// What it read or wrote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileSummary>,
@@ -92,9 +93,9 @@ pub struct PartSummary {
 pub struct FileSummary {
     /// Where.
     pub path: String,
-    /// Rows in it.
+    /// Rows in it; 0 where it holds something else.
     pub rows: u64,
-    /// Its length.
+    /// Its length; 0 where it holds something else.
     pub bytes: u64,
     /// Of what was written.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,8 +119,8 @@ pub struct Columns {
 
 impl StepSummary {
     /// The step, with its own time.
-    pub fn new(step: &'static str, rows_in: u64, rows_out: u64, seconds: Duration) -> Self {
-        let seconds = (seconds.as_secs_f64() * 1_000.0).round() / 1_000.0;
+    pub fn new(step: &'static str, rows_in: u64, rows_out: u64, seconds: Option<Duration>) -> Self {
+        let seconds = seconds.map(|seconds| (seconds.as_secs_f64() * 1_000.0).round() / 1_000.0);
         Self { step, rows_in, rows_out, seconds, ..Self::default() }
     }
 
@@ -132,7 +133,9 @@ impl StepSummary {
         if !self.replaced.is_empty() {
             line.push_str(&format!(" replaced_cells={}", self.replaced.values().sum::<u64>()));
         }
-        line.push_str(&format!(" seconds={:.3}", self.seconds));
+        if let Some(seconds) = self.seconds {
+            line.push_str(&format!(" seconds={seconds:.3}"));
+        }
         if let [file] = self.files.as_slice() {
             line.push_str(&format!(" path={}", file.path));
         } else if let Some(file) = self.files.first() {

@@ -12,6 +12,7 @@ pub struct Whole {
 }
 
 impl Whole {
+    /// A whole number times a power of two.
     pub fn new(mantissa: i128, exponent: i32) -> Self {
         let size = mantissa.unsigned_abs();
         Self { negative: mantissa < 0, limbs: vec![size as u64, (size >> 64) as u64], exponent }.trimmed()
@@ -35,10 +36,12 @@ impl Whole {
         self
     }
 
+    /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.limbs.is_empty()
     }
 
+    /// The product.
     pub fn times(&self, other: &Self) -> Self {
         let mut limbs = vec![0; self.limbs.len() + other.limbs.len()];
         for (place, &left) in self.limbs.iter().enumerate() {
@@ -54,6 +57,7 @@ impl Whole {
         Self { negative: self.negative != other.negative, limbs, exponent: self.exponent + other.exponent }.trimmed()
     }
 
+    /// The sum.
     pub fn plus(&self, other: &Self) -> Self {
         if self.is_zero() {
             return other.clone();
@@ -73,6 +77,7 @@ impl Whole {
         Self { negative, limbs, exponent }.trimmed()
     }
 
+    /// The difference.
     pub fn minus(&self, other: &Self) -> Self {
         self.plus(&Self { negative: !other.negative, ..other.clone() })
     }
@@ -166,7 +171,7 @@ fn compared(left: &[u64], right: &[u64]) -> Ordering {
 }
 
 /// A sum of limbs, and whether it went over.
-pub fn carrying(left: u64, right: u64, carry: bool) -> (u64, bool) {
+pub(crate) fn carrying(left: u64, right: u64, carry: bool) -> (u64, bool) {
     let (sum, over) = left.overflowing_add(right);
     let (sum, over_again) = sum.overflowing_add(u64::from(carry));
     (sum, over | over_again)
