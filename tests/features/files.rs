@@ -85,6 +85,20 @@ fn a_later_cell_may_make_a_column_text() {
 }
 
 #[test]
+fn rows_are_set_aside_once_though_all_is_read_again() {
+    let workshop = Workshop::new();
+    let mut rows = "n,m\n1\n".to_owned();
+    (0..30_000).for_each(|row| rows.push_str(&format!("{row},{row}\n")));
+    rows.push_str("x,1\n1,2,3\n");
+    workshop.write("rows.csv", &rows);
+    workshop.config("validate: {malformed: quarantine}\n");
+    let summary = workshop.run(&[]);
+    assert_eq!(super::step(&summary, "validate")["dropped"]["malformed"], 2);
+    assert_eq!(texts(&workshop.table("out.quarantine.csv"), "line"), [Some("2".into()), Some("30004".into())]);
+    assert_eq!(workshop.table("out.parquet").rows(), 30_001);
+}
+
+#[test]
 fn row_steps_follow_each_other() {
     let workshop = Workshop::new();
     workshop.write("rows.csv", "user,kind,amount,time\n1,a,2,2026-01-01T00:00:00\n1,b,3,2026-01-05T00:00:00\n2,a,5,2026-01-06T00:00:00\n2,a,5,2026-01-06T00:00:00\n");

@@ -126,4 +126,14 @@ fn personal_data_leaves_in_no_form() {
     workshop.config("pii: [email]\nbuild: []\n");
     workshop.run(&[]);
     assert!(workshop.table("out.parquet").column("email").is_none());
+    // Neither a cell that changes the type of its column nor a row that is broken is shown.
+    let mut rows = "id,phone\n".to_owned();
+    (0..30_000).for_each(|row| rows.push_str(&format!("{row},{row}\n")));
+    rows.push_str("1,+44 lovelace\n");
+    workshop.write("rows.csv", &rows);
+    workshop.config("pii: [phone]\nbuild: [{mask: {columns: [phone], method: redact}}]\n");
+    let outcome = workshop.program(&[]).expect(0);
+    assert!(!outcome.stderr.contains("lovelace"), "{}", outcome.stderr);
+    workshop.config("pii: [phone]\nvalidate: {malformed: quarantine}\n");
+    workshop.program(&[]).expect(2).says(&["malformed: quarantine", "must not leave in clear"]);
 }

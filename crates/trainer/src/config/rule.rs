@@ -59,6 +59,13 @@ pub fn check_features(config: &FeatureConfig) -> Rules {
         rules.csv_of(&path, csv);
     }
     rules.csv_of("extract", &config.extract.csv);
+    if !config.pii.is_empty() && config.validate.malformed == Malformed::Quarantine {
+        let message = "rows that are set aside are kept as they are, and `pii` must not leave in clear";
+        rules.refuse(
+            "validate.malformed",
+            Problem::new(Code::Conflict, message).expected("`drop` or `error`, or no `pii`"),
+        );
+    }
     if config.validate.quarantine.is_some() && config.validate.malformed != Malformed::Quarantine {
         rules.notes.push("validate.quarantine is ignored: validate.malformed is not `quarantine`".into());
     }

@@ -13,7 +13,7 @@ use trainer_features::step::coerce::{Columns, Unparsable};
 use crate::config::{BuildStep, Extract, FeatureConfig};
 
 /// How the rows of the extract are read: numbers that the first step makes of cells are made while they are read, and a
-/// column whose form an expectation looks at is text, unless it has a type.
+/// column whose form an expectation looks at, or that is personal data, is text, unless it has a type.
 ///
 /// # Errors
 /// Files that cannot be looked into.
@@ -22,14 +22,16 @@ pub fn options(config: &FeatureConfig, suite: Option<&Suite>) -> Result<ScanOpti
     let judged = suite.map(Suite::text_columns).unwrap_or_default();
     let mut lenient = lenient(&config.build);
     let header = config.extract.header.as_deref().unwrap_or_default();
-    if !judged.is_empty() || !header.is_empty() || matches!(lenient, Lenient::Columns(_)) {
+    // A cell that nobody may see must not be shown for not being a number.
+    let texts: Vec<&String> = judged.iter().chain(&config.pii).collect();
+    if !texts.is_empty() || !header.is_empty() || matches!(lenient, Lenient::Columns(_)) {
         let plain = ScanOptions { types: Types::new(), ..options.clone() };
         let came = FileScan::open(&config.extract.path, &plain)?.schema();
         let is_there = |name: &String| came.index_of(name).is_ok();
         // Whoever looks for a column says better that it is not there; and one of the header may be lost.
         options.types.retain(|name, _| is_there(name) || !header.contains(name));
-        for column in judged.into_iter().filter(is_there) {
-            options.types.entry(column).or_insert(ColumnType::Text);
+        for column in texts.into_iter().filter(|name| is_there(name)) {
+            options.types.entry(column.clone()).or_insert(ColumnType::Text);
         }
         if let Lenient::Columns(names) = &mut lenient {
             names.retain(is_there);

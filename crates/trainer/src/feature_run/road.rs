@@ -101,6 +101,12 @@ impl<'a> Road<'a> {
                 .map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
+        if let Err(error) = &result
+            && super::changed(error).is_some()
+        {
+            // All of it comes again: nothing of this pass is told, and what was set aside waits for the rest.
+            return result.map(drop);
+        }
         let result = match (result, checked.as_deref()) {
             (Err(error), Some(checked)) => Err(judged(checked, error)),
             (result, _) => result,
