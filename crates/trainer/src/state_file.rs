@@ -53,7 +53,8 @@ impl GivenState {
         let spec = crate::run::plan_spec(config);
         let path = &self.file.path;
         let ids = config.features.entity.iter().flat_map(|entity| entity.names());
-        for name in ids.chain(&config.data.weight).chain([&config.data.target]).filter(|name| self.plan.hides(name)) {
+        let mut shown = ids.chain(&config.data.weight).chain([&config.data.target]);
+        if let Some(name) = shown.find(|name| self.plan.hides(name)) {
             let message = format!("`{name}`: expected a column that may be shown, found personal data as {path} says");
             return Err(Failure::usage(message));
         }
