@@ -40,7 +40,7 @@ pub use needs::{Categories, Needs};
 pub use options::{CsvOptions, Encoding, Format, ReadOptions};
 pub use scan::{Batches, MemoryScan, Scan, ScanError};
 pub use sink::{Compression, Sink, SinkOptions, WrittenFile, sink, sink_in, write_bytes};
-pub use source::{Source, read, read_bytes, read_local};
+pub use source::{Source, read, read_bytes, read_local, read_whole};
 pub use stream::{
     ColumnType, Dropped, FileFormat, FileScan, Lenient, Malformed, MalformedRow, Quarantine, ScanOptions, ScanReport,
     ScannedFile, TypeChanged, Unparsable,

@@ -113,6 +113,22 @@ pub fn read_bytes(name: &str, bytes: impl Into<Bytes>, options: &ReadOptions) ->
     union::of_parts(vec![file::read(name, bytes.into(), options)?])
 }
 
+/// The bytes of one file, local or `s3://bucket/path`, whatever they are; no async runtime is needed.
+///
+/// # Errors
+/// `Unreadable`: nothing there, or no access. `Options`: a path that stands for several files.
+pub fn read_whole(path: &str) -> Result<Vec<u8>, DataError> {
+    let found = locate(path, environment())?;
+    let [file] = found.as_slice() else {
+        let message = format!("{path}: expected one file, found {}", found.len());
+        return Err(DataError::options(Fault::new("several_files", message)));
+    };
+    let mut bytes = Vec::new();
+    let read = file.read()?.read_to_end(&mut bytes);
+    read.map_err(|error| DataError::unreadable(Fault::new("unreadable", format!("{}: {error}", file.name))))?;
+    Ok(bytes)
+}
+
 fn read_folder(folder: &Folder, path: &str, options: &ReadOptions) -> Result<Input, DataError> {
     options.csv.check()?;
     let mut parts = Vec::new();

@@ -1,9 +1,9 @@
 use trainer_data::{Fault, Table, Warning, split};
-use trainer_features::{FittedPlan, PlanSpec};
+use trainer_features::FittedPlan;
 use trainer_kernels::Device;
 
 use super::part::{Part, Truth, weights};
-use super::{JudgedPart, Material, Rows};
+use super::{JudgedPart, Material, Recipe, Rows};
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -27,7 +27,7 @@ impl Parts {
     pub fn new(
         material: Material,
         config: &Config,
-        spec: &PlanSpec,
+        recipe: &Recipe,
         device: &Device,
         warnings: &mut Vec<Warning>,
     ) -> anyhow::Result<Self> {
@@ -46,7 +46,7 @@ impl Parts {
 
         let kept = train.take(&split.train);
         let kept_truth = truth.take(&split.train);
-        let (plan, found) = trainer_features::fit(&kept, Some(&kept_truth.y), spec)?;
+        let (plan, found) = recipe.fit(&kept, &kept_truth.y)?;
         warnings.extend(found);
         if let Some(test) = &test {
             let inputs = plan.inputs().iter().map(|input| input.name.as_str());
