@@ -111,6 +111,10 @@ impl GivenState {
         };
         let made = self.plan.columns_of(table, |name| is_wanted(spec, name)).map_err(in_state)?;
         let (next, warnings) = trainer_features::fit(&made, Some(y), spec)?;
+        if next.knows_its_rows() {
+            let message = "expected no target_mean among features.steps beside features.state, found one\n  hint: let `trainer features fit` learn it, with the state";
+            return Err(Failure::usage(message).into());
+        }
         let plan = self.plan.then(&next, table).map_err(in_state)?;
         Ok((plan, warnings))
     }

@@ -92,7 +92,7 @@ fn predict_fold(
     let table = part.table.take(train);
     let truth = part.truth(train);
     let (plan, _) = recipe.fit(&table, &truth.y)?;
-    let data = truth.with(plan.apply(&table, setting.device)?.matrix);
+    let data = truth.with(plan.apply_training(&table, setting.device)?.matrix);
     let model = setting.fit(&data, &on_round)?.model;
     let matrix = plan.apply(&part.table.take(held_out), setting.device)?.matrix;
     Ok(model.predict(&matrix, setting.device)?)

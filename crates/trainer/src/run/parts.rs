@@ -54,7 +54,10 @@ impl Parts {
             trainer_data::check_agreement(&train, test, &columns)?;
         }
         let mut part = |name: &str, table: Table, truth: Truth| -> anyhow::Result<Part> {
-            let applied = plan.apply(&table, device)?;
+            let applied = match name {
+                TRAINING => plan.apply_training(&table, device)?,
+                _ => plan.apply(&table, device)?,
+            };
             warnings.extend(
                 applied
                     .warnings
@@ -75,7 +78,7 @@ impl Parts {
                 Some(part("test", table, Truth { y, weight, classes: truth.classes.clone() })?)
             }
         };
-        let train = part("training", kept, kept_truth)?;
+        let train = part(TRAINING, kept, kept_truth)?;
         Ok(Self { train, validation, test, plan })
     }
 
@@ -105,6 +108,9 @@ impl Parts {
         }
     }
 }
+
+/// The rows that the plan was learned from: where a step knows their classes, none sees its own.
+const TRAINING: &str = "training";
 
 /// Every class must be among the rows that are learned from.
 fn enough_rows(table: &Table, truth: &Truth, kept: &[u32], target: &str) -> anyhow::Result<()> {
