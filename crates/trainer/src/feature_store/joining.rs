@@ -13,6 +13,7 @@ use trainer_features::point_in_time::{join as join_view, moments};
 use super::labels::time_column;
 use super::opened::OpenStore;
 use super::rows::Rows;
+use crate::exit::anyhow_of;
 
 /// What is asked of a store.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +115,7 @@ fn add(
     let side = label_side(table, view, time)?;
     let FeatureRows { scan, keys: key_places, time: at, created, features: cells } = features;
     let features = FeatureSide { scan: scan.as_ref(), keys: key_places, time: at, created, features: cells };
-    let found = join_view(&side, &features, rule).map_err(anyhow::Error::from_boxed)?;
+    let found = join_view(&side, &features, rule).map_err(anyhow_of)?;
     let columns = view.features.iter().zip(&found.columns);
     let columns = columns.map(|(feature, array)| Column::new(&feature.output, array.clone()));
     let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
