@@ -47,7 +47,7 @@ fn little_memory_does_not_show() {
     let mixed = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let time =
         |mixed: u64| format!("2026-03-{:02}T{:02}:{:02}:00Z", mixed / 7 % 28 + 1, mixed / 211 % 24, mixed / 37 % 60);
-    let user = |mixed: u64| if mixed % 40 == 0 { String::new() } else { (mixed % 20_011).to_string() };
+    let user = |mixed: u64| if mixed.is_multiple_of(40) { String::new() } else { (mixed % 20_011).to_string() };
     let mut labels = "user,event_timestamp,kind,target,note\n".to_owned();
     for row in 0..300_000 {
         let mixed = mixed(row);
@@ -59,8 +59,8 @@ fn little_memory_does_not_show() {
     let mut scores = "user,at,created,score,word\n".to_owned();
     for row in 0..300_000 {
         let mixed = mixed(row + 1_000_000);
-        let at = if mixed % 97 == 0 { String::new() } else { time(mixed) };
-        let score = if mixed % 11 == 0 { String::new() } else { format!("{}.5", mixed % 997) };
+        let at = if mixed.is_multiple_of(97) { String::new() } else { time(mixed) };
+        let score = if mixed.is_multiple_of(11) { String::new() } else { format!("{}.5", mixed % 997) };
         writeln!(scores, "{},{at},{},{score},word number {}", user(mixed), time(mixed / 3), mixed % 50_021).unwrap();
     }
     write("scores.csv", &scores);
@@ -74,7 +74,7 @@ fn little_memory_does_not_show() {
         writeln!(levels, "{},k{},{},{}", user(mixed), mixed % 3, time(mixed), mixed % 5).unwrap();
     }
     for day in 1..20 {
-        writeln!(days, "2026-03-{day:02}T00:00:00Z,{}", day % 7 == 0).unwrap();
+        writeln!(days, "2026-03-{day:02}T00:00:00Z,{}", day % 7 == 1).unwrap();
     }
     write("levels.csv", &levels);
     write("days.csv", &days);

@@ -47,14 +47,14 @@ fn a_million_rows_are_joined_as_duckdb_does() {
     for row in 0..1_000_000_u64 {
         let mixed = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         // Some users are not known, and some rows have no user.
-        let user = if mixed % 50 == 0 { String::new() } else { format!("u{}", mixed % 120_011) };
+        let user = if mixed.is_multiple_of(50) { String::new() } else { format!("u{}", mixed % 120_011) };
         rows.push_str(&format!("{row},{user},{},{}\n", ["a", "b", "c"][(mixed % 3) as usize], mixed % 997));
     }
     for row in 0..150_000_u64 {
         let mixed = row.wrapping_mul(0xd134_2543_de82_ef95) >> 22;
         // Some users come several times, some never, and some rows have no user.
-        let user = if row % 1000 == 0 { String::new() } else { format!("u{}", mixed % 100_003) };
-        let kind = if row % 777 == 0 { "" } else { ["a", "b", "c"][(mixed % 3) as usize] };
+        let user = if row.is_multiple_of(1000) { String::new() } else { format!("u{}", mixed % 100_003) };
+        let kind = if row.is_multiple_of(777) { "" } else { ["a", "b", "c"][(mixed % 3) as usize] };
         users.push_str(&format!("{row},{user},{kind},{}\n", mixed % 9));
     }
     workshop.write("rows.csv", rows);
