@@ -8,7 +8,7 @@ use trainer_testkit::{Program, Server, repository};
 use super::{Workshop, numbers};
 
 /// Puts a bucket or an object there, unsigned.
-fn put(server: &Server, path: &str, body: &[u8]) {
+pub(crate) fn put(server: &Server, path: &str, body: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     let length = body.len();
     let head =
@@ -20,7 +20,8 @@ fn put(server: &Server, path: &str, body: &[u8]) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-fn on(server: &Server, program: Program, secret: &str) -> Program {
+/// The program, where S3 is that server.
+pub(crate) fn on(server: &Server, program: Program, secret: &str) -> Program {
     program
         .env("AWS_ENDPOINT_URL_S3", server.url())
         .env("AWS_ACCESS_KEY_ID", "test")

@@ -146,14 +146,10 @@ pub fn read_one(path: &str, config: &Config, plan: &FittedPlan, text: Vec<String
 pub fn read_place(place: &str, options: &ReadOptions, s3_endpoint: Option<&str>) -> anyhow::Result<Input> {
     let in_bucket = place.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     wait(async {
-        let (Some((bucket, path)), Some(endpoint)) = (in_bucket, s3_endpoint) else {
+        let (Some((bucket, path)), Some(_)) = (in_bucket, s3_endpoint) else {
             return Ok(trainer_data::read(place, options).await?);
         };
-        let variables = std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(key, _)| key != "AWS_ENDPOINT_URL_S3")
-            .chain([("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())]);
-        Ok(Source::open_in(&format!("s3://{bucket}/"), variables)?.read(path, options).await?)
+        Ok(Source::open_in(&format!("s3://{bucket}/"), variables(s3_endpoint))?.read(path, options).await?)
     })
 }
 
@@ -166,6 +162,15 @@ fn train_options(config: &Config, state: Option<&GivenState>) -> ReadOptions {
         options.text = state.text_columns();
     }
     options
+}
+
+/// The environment that says how S3 is reached, with an endpoint of one's own.
+pub fn variables(s3_endpoint: Option<&str>) -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(key, _)| s3_endpoint.is_none() || key != "AWS_ENDPOINT_URL_S3")
+        .chain(s3_endpoint.map(|endpoint| ("AWS_ENDPOINT_URL_S3".to_owned(), endpoint.to_owned())))
+        .collect()
 }
 
 fn read_options(config: &Config) -> ReadOptions {

@@ -13,6 +13,7 @@ mod road;
 mod shard;
 mod store;
 mod summary;
+mod watch;
 
 use std::time::Instant;
 

@@ -18,10 +18,11 @@ use super::meter::{InStep, Meter, Metered, in_step};
 use super::quarantine::Kept;
 use super::store::{self, Places};
 use super::summary::{FileSummary, StepSummary, Summary};
+use super::watch::Watched;
 use crate::config::{BuildStep, Expectations, FeatureConfig};
 use crate::exit::Failure;
 use crate::expectations::suite_of;
-use crate::progress::Progress;
+use crate::progress::{Progress, Stage};
 
 /// All that is opened once.
 pub struct Road<'a> {
@@ -84,7 +85,9 @@ impl<'a> Road<'a> {
     /// The first step that fails.
     pub fn walk(&self, progress: &Progress, summary: &mut Summary) -> Result<(), ScanError> {
         let config = self.config;
-        let (extracted, extract_meter) = Metered::of("extract", Arc::new(self.files.clone()));
+        progress.enter(Stage::Features);
+        let watched = Watched::of(self.files.clone(), progress.teller());
+        let (extracted, extract_meter) = Metered::of("extract", watched);
         let (headed, change) = match &config.extract.header {
             Some(header) => Headed::of(extracted, header, &config.extract.types),
             None => (extracted, HeaderChange::default()),
@@ -97,8 +100,7 @@ impl<'a> Road<'a> {
         let built = self.build(validated);
         let result = built.and_then(|build| {
             let (scan, build_meter) = Metered::of("build", build.scan.clone());
-            let written = store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress)
-                .map_err(of("store"))?;
+            let written = store::rows(scan.as_ref(), &config.store, &self.places.rows).map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
         if let Err(error) = &result
