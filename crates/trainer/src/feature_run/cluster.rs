@@ -21,7 +21,8 @@ use crate::exit::{Exit, Failure, anyhow_of};
 pub struct Told {
     /// How many tasks shared the files.
     pub shares: u64,
-    notes: Vec<String>,
+    /// What is good to know while it runs.
+    pub notes: Vec<String>,
     report: Option<ScanReport>,
     validation: Option<Json>,
     extracted: Vec<String>,
@@ -39,6 +40,13 @@ struct ToldFailure {
     step: String,
     exit_code: u8,
     error: String,
+}
+
+impl Told {
+    /// Whether a step failed, and the job says which.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
 }
 
 /// What the wheel's program is handed: the config, with how its files are read, its expectations and its plans.
@@ -100,7 +108,6 @@ pub fn told(config: &FeatureConfig, told: Told, start: Instant) -> Ended {
     let places = Places::of(config, None);
     let mut summary =
         Summary { project: config.project.name.clone(), trainer: env!("CARGO_PKG_VERSION"), ..Summary::default() };
-    let notes = told.notes.clone();
     let failed =
         told.failed.as_ref().map(|failure| (exit(failure.exit_code), failure.step.clone(), failure.error.clone()));
     let kept = keep(&places, told, &mut summary);
@@ -108,9 +115,6 @@ pub fn told(config: &FeatureConfig, told: Told, start: Instant) -> Ended {
         let error = kept.err()?;
         Some((crate::exit::exit_of(&error), "store".to_owned(), error.to_string()))
     });
-    for note in notes {
-        summary.warnings.push(Warning::of_table("type_changed", 1, note));
-    }
     summary.complete = failed.is_none();
     let error = failed.map(|(exit, step, error)| {
         let message = format!("step {step}: {error}");

@@ -94,15 +94,13 @@ pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::
         Failure::usage(format!("expected to start {}, found: {error}\n  {hint}", submit.display()))
     })?;
     let told = String::from_utf8_lossy(&run.stdout);
-    let line = told.lines().rev().find(|line| line.starts_with('{')).filter(|_| run.status.success());
-    let told: Told = match line.map(serde_json::from_str) {
-        Some(Ok(told)) => told,
-        Some(Err(_)) => {
-            return Err(Failure::data("expected what the job did as its last line, found other JSON").into());
-        }
-        None => return Err(Failure::data(format!("the job on {master} ended with {}", run.status)).into()),
+    let line = told.lines().rev().find(|line| line.starts_with('{'));
+    let told: Option<Told> = line.and_then(|line| serde_json::from_str(line).ok());
+    let Some(told) = told.filter(|told| run.status.success() || told.has_failed()) else {
+        return Err(Failure::data(format!("the job on {master} ended with {}", run.status)).into());
     };
     common.note(&format!("{} tasks shared the files", told.shares));
+    told.notes.iter().for_each(|note| common.note(note));
     Ok(cluster::told(config, told, start))
 }
 

@@ -88,8 +88,9 @@ class Run:
         self.done["extracted"] = files.schema.names
         self.done["report"] = json.loads(files.report([report for report, _ in found]))
         self._enter("validate")
-        if self._job.get("suite"):
-            checks = self._checks(files.schema)
+        suite = self._suite()
+        if suite:
+            checks = Checks(suite, files.schema, self._config.get("pii") or [])
             for _, part in found:
                 checks.merge(part)
             result, refusal = checks.finish()
@@ -103,9 +104,6 @@ class Run:
     def _judged(self, files: Files) -> list[tuple[str, bytes | None]]:
         suite, pii, schema = self._suite(), self._config.get("pii") or [], files.schema
         return self._shares(files).judged((lambda: Checks(suite, schema, pii)) if suite else None)
-
-    def _checks(self, schema: pa.Schema) -> Checks:
-        return Checks(self._suite(), schema, self._config.get("pii") or [])
 
     def _suite(self) -> str | None:
         suite = self._job.get("suite")
@@ -146,9 +144,11 @@ def main() -> None:
     name = (job["config"].get("project") or {}).get("name") or "trainer features"
     spark = SparkSession.builder.appName(name).getOrCreate()
     try:
-        print(json.dumps(Run(spark, job)()), flush=True)
+        done = Run(spark, job)()
+        print(json.dumps(done), flush=True)
     finally:
         spark.stop()
+    sys.exit(done.get("failed", {}).get("exit_code", 0))
 
 
 if __name__ == "__main__":
