@@ -355,7 +355,7 @@ fn spark_counts_the_rows_of_broken_logs_as_one_machine_does() {
         "project: {name: broken}
 extract: {path: logs, types: {event_time: text, user_id: text, is_premium: text, session_length_sec: text}}
 validate: {malformed: drop}
-build: [{coerce: {columns: numeric, unparsable: zero}}, {standardize: {columns: [amount], suffix: _z}}]
+build: [{coerce: {columns: numeric, unparsable: zero}}, {quantile_bin: {columns: [event_value], n_bins: 4, suffix: _bin}}]
 store: {path: $OUT}
 ",
     );

@@ -130,12 +130,13 @@ impl Number for Extreme {
     }
 
     fn save(&self, known: &Self::Known) -> Option<Value> {
-        carried::saved(&known.as_ref().map(|(number, cell)| (number.to_bits(), cell)))
+        // None at all is an empty list: nothing in JSON is what is not known.
+        carried::saved(&known.iter().map(|(number, cell)| (number.to_bits(), cell)).collect::<Vec<_>>())
     }
 
     fn read(&self, saved: Value) -> Option<Self::Known> {
-        let known: Option<(u64, Cell)> = carried::read(saved)?;
-        Some(known.map(|(bits, cell)| (f64::from_bits(bits), cell)))
+        let known: Vec<(u64, Cell)> = carried::read(saved)?;
+        Some(known.into_iter().next().map(|(bits, cell)| (f64::from_bits(bits), cell)))
     }
 }
 
