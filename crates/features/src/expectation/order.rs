@@ -121,6 +121,8 @@ impl Counting for OrderCheck {
         }
         state.odd.merge(part.odd, self.listing.most);
         state.last = part.last.or(state.last);
+        // Of rows that may come after others.
+        state.first = state.first.take().or(part.first);
     }
 
     fn save(&self, state: &Run) -> Option<serde_json::Value> {

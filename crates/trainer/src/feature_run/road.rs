@@ -267,7 +267,7 @@ pub(super) fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap
         match warning.code.as_str() {
             "missing_replaced" => {
                 let read = report.unparsable.iter().find(|it| it.column == column).map_or(0, |it| it.count);
-                cells.insert(format!("{column}.unparsable"), read);
+                *cells.entry(format!("{column}.unparsable")).or_default() += read;
                 cells.insert(format!("{column}.missing"), warning.count.saturating_sub(read));
             }
             "unparsable_replaced" => *cells.entry(format!("{column}.unparsable")).or_default() += warning.count,
