@@ -6,6 +6,7 @@ mod hash;
 mod output;
 mod parquet;
 mod partition;
+mod parts;
 mod upload;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use self::hash::Hashed;
 use self::output::{Output, Target};
 use self::parquet::ParquetFile;
 use self::partition::Partitions;
+pub use self::parts::FolderParts;
 use crate::{DataError, Fault, FileFormat, source};
 
 /// How Parquet pages are compressed.

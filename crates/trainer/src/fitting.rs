@@ -80,7 +80,7 @@ pub fn fit(
     let expected = judged.transpose()?.map(|(table, suite)| expectations::validate(&table, &suite, started));
     if let Some(expected) = &expected {
         folder.add(file::EXPECTATIONS, pretty(expected)?)?;
-        if let Some(message) = expectations::refusal(expected, "the training data") {
+        if let Some(message) = expected.refusal("the training data") {
             let path = folder.commit("refused")?.join(file::EXPECTATIONS);
             let hint = format!("all results are in {}", path.display());
             return Err(Failure::data(format!("{message}\n  hint: {hint}")).into());
