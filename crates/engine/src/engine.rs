@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
@@ -10,7 +11,8 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use tokio::runtime::{Builder, Runtime};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Handle, Runtime};
 use trainer_data::{Fault, Scan};
 
 use crate::exact_function::ExactFunction;
@@ -90,14 +92,18 @@ pub struct Room {
     config: SessionConfig,
     state: SessionState,
     limits: Limits,
+    /// Ours alone: what a run that is stopped has not deleted yet goes with it.
+    spill: TempDir,
 }
 
 impl Room {
     fn open(limits: &Limits) -> Result<Self, EngineError> {
         let folder = limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir);
         std::fs::create_dir_all(&folder).map_err(|error| no_folder(&folder, &error))?;
+        let spill = tempfile::Builder::new().prefix("spill-").tempdir_in(&folder);
+        let spill = spill.map_err(|error| no_folder(&folder, &error))?;
         let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![folder]))
+            .with_mode(DiskManagerMode::Directories(vec![spill.path().to_path_buf()]))
             .with_max_temp_directory_size(u64::MAX)
             // A merge takes memory for each file that it reads: few at a time leave some for the others of its plan.
             .with_max_spill_merge_fan_in(if limits.memory_bytes.is_some() { 8 } else { 0 });
@@ -111,7 +117,7 @@ impl Room {
         let config = config(limits);
         let state = session(&config, &environment).state();
         let memory = Memory::new(pool_bytes(limits));
-        Ok(Self { runtime: Some(runtime), environment, memory, config, state, limits: limits.clone() })
+        Ok(Self { runtime: Some(runtime), environment, memory, config, state, limits: limits.clone(), spill })
     }
 
     pub fn runtime(&self) -> &Runtime {
@@ -147,15 +153,22 @@ impl Room {
     }
 
     pub fn spill_folder(&self) -> PathBuf {
-        self.limits.spill_folder.clone().unwrap_or_else(std::env::temp_dir)
+        self.spill.path().to_path_buf()
     }
 }
 
+/// How long tasks that are no longer wanted may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Drop for Room {
     fn drop(&mut self) {
-        // The last scan may be dropped by one of the runtime's own threads, which must not wait for itself.
-        if let Some(runtime) = self.runtime.take() {
+        let Some(runtime) = self.runtime.take() else { return };
+        if Handle::try_current().is_ok() {
+            // The last scan may be dropped by one of the runtime's own threads, which must not wait for itself.
             runtime.shutdown_background();
+        } else {
+            // Whoever still writes to the spill folder does so before it goes.
+            runtime.shutdown_timeout(PATIENCE);
         }
     }
 }
