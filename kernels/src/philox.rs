@@ -22,6 +22,8 @@ pub enum Purpose {
     Rounding = 6,
     /// Which rows a round of boosting learns from.
     Subsample = 7,
+    /// Which rows are kept aside to know when to stop.
+    Validation = 8,
 }
 
 fn key(seed: u64) -> [u32; 2] {
