@@ -2,6 +2,8 @@
 
 mod peer;
 mod run;
+mod s3;
+mod sorted;
 mod store;
 
 use std::path::{Path, PathBuf};

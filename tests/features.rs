@@ -5,9 +5,10 @@ mod etl;
 mod events;
 mod files;
 mod peer;
-mod s3;
+pub(crate) mod s3;
 mod same_bytes;
 mod states;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

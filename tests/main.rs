@@ -19,6 +19,7 @@ mod report;
 mod s3;
 mod sample;
 mod snapshot;
+mod state_fit;
 mod steps;
 mod stopping;
 mod tidy;

@@ -74,9 +74,14 @@ fn what_is_set_aside_is_kept_as_it_was() {
 #[test]
 fn what_only_one_machine_does_is_refused_before_a_cluster_is_asked() {
     let workshop = Workshop::new();
-    workshop.config("build: [{filter: \"a > 1\"}, {coerce: {columns: numeric}}]\n");
+    workshop.config(
+        "validate: {malformed: quarantine, expectations: [{column_values_to_be_unique: {column: a}}]}\nbuild: [{filter: \"a > 1\"}, {coerce: {columns: numeric}}]\n",
+    );
     let refused = workshop.program(&["--engine", "spark://127.0.0.1:1"]).expect(2);
-    refused.says(&["extract: files other than Parquet; build[0]: filter", "--engine local"]);
+    refused.says(&[
+        "validate.malformed: quarantine; validate.expectations: column_values_to_be_unique; build[0]: filter",
+        "--engine local",
+    ]);
     workshop.program(&["--engine", "sprak://x"]).expect(2).says(&["spark://host:7077"]);
     workshop.config("extract: {path: rows.parquet}\nbuild: [{coerce: {columns: numeric}}]\n");
     let alone = workshop.program(&["--engine", "spark://127.0.0.1:1"]).env("PYSPARK_PYTHON", "/nowhere/python");

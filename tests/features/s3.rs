@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use trainer_testkit::{Program, Server, repository};
+use trainer_testkit::{Program, Server, python_spark, repository};
 
 use super::{Workshop, numbers};
 
 /// Puts a bucket or an object there, unsigned.
-fn put(server: &Server, path: &str, body: &[u8]) {
+pub(crate) fn put(server: &Server, path: &str, body: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     let length = body.len();
     let head =
@@ -20,7 +20,8 @@ fn put(server: &Server, path: &str, body: &[u8]) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-fn on(server: &Server, program: Program, secret: &str) -> Program {
+/// The program, where S3 is that server.
+pub(crate) fn on(server: &Server, program: Program, secret: &str) -> Program {
     program
         .env("AWS_ENDPOINT_URL_S3", server.url())
         .env("AWS_ACCESS_KEY_ID", "test")
@@ -59,4 +60,35 @@ fn rows_come_from_a_bucket_and_go_to_one() {
     assert_eq!(numbers(&remote, "row_sum").len(), 1_970);
     workshop.config("extract: {path: s3://raw/absent.csv}\n");
     on(&server, workshop.program(&[]), "test").expect(3).says(&["step extract: s3://raw/absent.csv"]);
+}
+
+#[test]
+fn a_cluster_reads_a_bucket_and_writes_one_as_one_machine_does() {
+    let server = Server::s3();
+    for bucket in ["/raw", "/features"] {
+        put(&server, bucket, b"");
+    }
+    let log = std::fs::read_to_string(repository().join("datasets/events/user_events_20251119.csv")).unwrap();
+    let (header, rows) = log.split_once('\n').unwrap();
+    let cut = rows[rows.len() / 2..].find('\n').unwrap() + rows.len() / 2 + 1;
+    let workshop = Workshop::new();
+    for (name, rows) in [("a.csv", &rows[..cut]), ("b.csv", &rows[cut..])] {
+        let text = format!("{header}\n{rows}");
+        put(&server, &format!("/raw/logs/{name}"), text.as_bytes());
+        workshop.write(&format!("logs/{name}"), text);
+    }
+    // Of an earlier run with more files: it must not be among the rows of this one.
+    put(&server, "/features/out.parquet/part-00007.parquet", b"old");
+    let config = "validate: {malformed: drop}\nbuild:\n  - coerce: {columns: numeric, unparsable: zero}\n";
+    workshop.config(&format!(
+        "extract: {{path: s3://raw/logs/}}\nstore: {{path: s3://features/out.parquet, summary: there.json}}\n{config}"
+    ));
+    let spark = workshop.program(&["--engine", "local-cluster[2,1,1200]"]).env("PYSPARK_PYTHON", python_spark());
+    let told = on(&server, spark.env("SPARK_LOCAL_IP", "127.0.0.1"), "test").expect(0).stdout;
+    assert!(told.contains("step=validate rows_in=2000 rows_out=1970 dropped_malformed=30"), "{told}");
+    workshop.config("extract: {path: s3://features/out.parquet}\nstore: {path: remote.parquet}\n");
+    on(&server, workshop.program(&[]), "test").expect(0);
+    workshop.config(&format!("extract: {{path: logs}}\n{config}"));
+    workshop.run(&[]);
+    assert_eq!(workshop.table("remote.parquet"), workshop.table("out.parquet"));
 }

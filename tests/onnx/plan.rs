@@ -12,7 +12,7 @@ const FOREST: Needs = Needs { categories: Categories::Native { max_levels: 255 }
 const LINEAR: Needs = Needs { categories: Categories::OneHot, missing: false, scaled: true };
 
 /// Each a list of steps; see `features/src/contract.rs`, whose list this is, and more.
-const STEPS: [&[&str]; 44] = [
+const STEPS: [&[&str]; 49] = [
     &[],
     &[r#"{"impute": {}}"#],
     &[r#"{"impute": {"columns": ["amount", "count"], "strategy": "median"}}"#],
@@ -109,6 +109,23 @@ const STEPS: [&[&str]; 44] = [
         r#"{"row_sum": {"columns": ["tickets", "count", "tenth"], "output": "sum"}}"#,
         r#"{"ordinal": {"columns": ["sum"]}}"#,
     ],
+    &[r#"{"cross": {"columns": ["city", "device"]}}"#],
+    &[
+        r#"{"cross": {"columns": ["device", "city"], "into": "both"}}"#,
+        r#"{"one_hot": {"columns": ["both"], "max_levels": 9}}"#,
+    ],
+    &[
+        r#"{"impute": {"columns": ["device"], "strategy": "constant", "fill_value": "phone"}}"#,
+        r#"{"cross": {"columns": ["city", "device"], "into": "both"}}"#,
+        r#"{"impute": {"columns": ["both"], "strategy": "constant", "fill_value": "Ulm x phone"}}"#,
+        r#"{"ordinal": {"columns": ["both"], "unknown_value": -1}}"#,
+    ],
+    &[
+        r#"{"impute": {"columns": ["city"], "strategy": "constant", "fill_value": "nowhere"}}"#,
+        r#"{"cross": {"columns": ["device", "city", "plan"], "into": "all"}}"#,
+        r#"{"ordinal": {"columns": ["all"], "unknown_value": -1, "encoded_missing_value": -2}}"#,
+    ],
+    &[r#"{"cross": {"columns": ["plan", "device"], "into": "both"}}"#, r#"{"one_hot": {"columns": ["both"]}}"#],
     &[
         r#"{"ratio": {"numerator": "tenth", "denominator": "tickets", "output": "part"}}"#,
         r#"{"quantile_bin": {"columns": ["part"], "n_bins": 150}}"#,
@@ -168,6 +185,11 @@ pub fn table(rows: usize, seed: u64, cities: &[&str]) -> Table {
     let tickets = (0..rows).map(|_| gap(draw.below(200)).map(|it| it as i64)).collect();
     let tenth = (0..rows).map(|_| gap(draw.below(300)).map(|it| it as f64 / 10.0)).collect();
     let at = (0..rows).map(|_| gap(draw.bits() >> 14).map(|us| us as i64)).collect();
+    // What stands between two texts is in some of them too.
+    let mut one_of = |words: &[&'static str]| -> Vec<Option<&'static str>> {
+        (0..rows).map(|_| gap(draw.below(words.len() as u64)).map(|i| words[i as usize])).collect()
+    };
+    let (device, plan) = (one_of(&["phone", "a x b", "b", ""]), one_of(&["a", "b x a", "x"]));
     Table::from_columns(vec![
         Column::from_numbers("amount", amount),
         Column::from_numbers("share", share),
@@ -178,6 +200,8 @@ pub fn table(rows: usize, seed: u64, cities: &[&str]) -> Table {
         Column::from_timestamps("at", at),
         Column::from_integers("tickets", tickets),
         Column::from_numbers("tenth", tenth),
+        Column::from_text("device", device),
+        Column::from_text("plan", plan),
     ])
     .unwrap()
 }

@@ -3,8 +3,8 @@
     spark.py FOLDER
 
 Reads `rows/*.parquet`, `spec.json`, `labels.parquet`, `view/*.parquet` and `case.json`; writes `state.json` and
-`columns.parquet`, the same with `_killed` of a run whose executor was killed in the middle, `joined.parquet`, and what it
-noticed to `noticed.json`.
+`columns.parquet`, and of a job `run.parquet` with what it told in `run.json`, each also with `_killed` of a run whose
+executors were killed in the middle; `joined.parquet`, and what it noticed to `noticed.json`.
 """
 
 import json
@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from trainer_features import FeatureError, PointInTime
 from trainer_features.spark import Told, fit, point_in_time, transform
-from trainer_features.spark.run import run
+from trainer_features.spark.run import Run
 
 FOLDER = Path(sys.argv[1])
 ROWS = 500
@@ -41,8 +41,8 @@ def session() -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "3",
         "spark.sql.warehouse.dir": str(FOLDER / "warehouse"),
-        # One for the executor that is killed; what is refused is refused again at once.
-        "spark.task.maxFailures": "2",
+        # Two for executors that are killed; what is refused is refused again at once.
+        "spark.task.maxFailures": "3",
         "spark.ui.enabled": "false",
     }
     for key, value in options.items():
@@ -76,6 +76,22 @@ def kills_once(marker: str):
     return passed
 
 
+def kills_twice(folder: str, judging: str, storing: str):
+    """Passes batches on; the task of share 1 takes its executor with it after its first batch: once in the first pass, and
+    once when a part of what is stored has been begun."""
+
+    def passed(batches):
+        for batch in batches:
+            yield batch
+            is_storing = any(Path(folder).glob(".stored.parquet.*.partial"))
+            marker = storing if is_storing else judging
+            if TaskContext.get().partitionId() == 1 and not os.path.exists(marker):
+                Path(marker).write_text(str(executor()))
+                os.kill(executor(), signal.SIGKILL)
+
+    return passed
+
+
 def write(df, name: str) -> None:
     """One file in the order of `id`, written here: what is compared are the numbers, and not Spark's writer."""
     pq.write_table(df.toArrow().sort_by("id"), FOLDER / f"{name}.parquet")
@@ -100,14 +116,21 @@ def main() -> None:
     (FOLDER / "state.json").write_bytes(state.to_bytes())
     write(transform(rows, state, told), "columns")
 
-    config = {"extract": {"path": str(FOLDER / "rows.parquet")}, "store": {"path": str(FOLDER / "stored.parquet")}}
-    (FOLDER / "rows").rename(FOLDER / "rows.parquet")
-    rows = spark.read.parquet(config["extract"]["path"])
+    # A job as `trainer` writes it. An executor is killed while the rows are judged, and one while they are stored.
+    stored = FOLDER / "stored.parquet"
+    config = {"extract": {"path": str(FOLDER / "rows" / "*.parquet")}, "store": {"path": str(stored)}}
+    scan = {"format": None, "csv": {}, "columns": None, "malformed": "error", "types": {}, "lenient": "nothing"}
     steps = json.loads(spec)["steps"]
     names = [name for name in rows.columns if name != "user"]
-    summary = run(spark, config | {"build": [*steps[:2], {"select": names}, *case["after_select"]]})
-    write(spark.read.parquet(summary["path"]), "run")
-    local_only = {"validate": {"expectations": "suite.json"}, "build": [{"filter": "id > 1"}], "device": "cuda:0"}
+    last = {"steps": case["after_select"], "learns": True}
+    sections = [{"steps": steps[:2], "learns": False}, {"select": names}, last]
+    suite = {"inline": ["rows", [{"column_values_to_be_increasing": {"column": "id"}}]]}
+    job = {"config": config, "scan": scan, "suite": suite, "sections": sections}
+    done = {}
+    for name, markers in (("run", []), ("run_killed", [FOLDER / "killed_judging", FOLDER / "killed_storing"])):
+        done[name] = Run(spark, job, kills_twice(str(FOLDER), *map(str, markers)) if markers else iter)()
+        pq.write_table(pq.read_table(stored).sort_by("id"), FOLDER / f"{name}.parquet")
+        (FOLDER / f"{name}.json").write_text(json.dumps(done[name]))
 
     # Another order, another cut, and a task that takes its executor with it: once while it learns, once after.
     shuffled = rows.repartition(4, "id")
@@ -133,14 +156,14 @@ def main() -> None:
         united.coalesce(1).mapInArrow(scanned, "user bigint").collect()
 
     noticed = {
-        "executors_killed": [learning.exists(), applying.exists()],
+        "executors_killed": [
+            path.exists()
+            for path in (learning, applying, FOLDER / "killed_judging", FOLDER / "killed_storing")
+        ],
         "told": told.warnings,
         "told_killed": told_killed.warnings,
         "unsorted": refused(unsorted),
         "refusals": {},
-        "local_only": refused(lambda: run(spark, config | local_only)),
-        "states": len(summary["states"]),
-        "warnings": summary["warnings"],
     }
     for name, keywords in case["refusals"].items():
         try:

@@ -23,6 +23,7 @@ mod source;
 pub mod split;
 mod stream;
 mod table;
+mod table_file;
 mod target;
 mod union;
 mod warning;
@@ -39,13 +40,14 @@ pub use narrow::Narrowed;
 pub use needs::{Categories, Needs};
 pub use options::{CsvOptions, Encoding, Format, ReadOptions};
 pub use scan::{Batches, MemoryScan, Scan, ScanError};
-pub use sink::{Compression, Sink, SinkOptions, WrittenFile, sink, sink_in, write_bytes};
-pub use source::{Source, read, read_bytes, read_local};
+pub use sink::{Compression, FolderParts, Sink, SinkOptions, WrittenFile, sink, sink_in, write_bytes, write_bytes_in};
+pub use source::{Source, read, read_bytes, read_local, read_whole};
 pub use stream::{
-    ColumnType, Dropped, FileFormat, FileScan, Lenient, Malformed, MalformedRow, Quarantine, ScanOptions, ScanReport,
-    ScannedFile, TypeChanged, Unparsable,
+    ColumnType, Dropped, FileFormat, FileScan, Lenient, LookedFile, Malformed, MalformedRow, Quarantine, ScanOptions,
+    ScanReport, ScanShare, ScannedFile, TypeChanged, Unparsable,
 };
 pub use table::{Place, Table};
+pub use table_file::TableFile;
 pub use target::{Target, alike_classes, target, target_of_classes};
 pub use warning::Warning;
-pub use write::{write, write_csv, write_parquet, write_parquet_batch};
+pub use write::{parquet_bytes, write, write_csv, write_parquet};

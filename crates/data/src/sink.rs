@@ -6,6 +6,7 @@ mod hash;
 mod output;
 mod parquet;
 mod partition;
+mod parts;
 mod upload;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use self::hash::Hashed;
 use self::output::{Output, Target};
 use self::parquet::ParquetFile;
 use self::partition::Partitions;
+pub use self::parts::FolderParts;
 use crate::{DataError, Fault, FileFormat, source};
 
 /// How Parquet pages are compressed.
@@ -157,7 +159,19 @@ pub fn sink_in(
 /// # Errors
 /// `Options`, `Unwritable`.
 pub fn write_bytes(path: &str, bytes: &[u8]) -> Result<(), DataError> {
-    let (target, within) = Target::of(path, source::environment().into_iter().collect())?;
+    write_bytes_in(path, bytes, source::environment())
+}
+
+/// Writes as [`write_bytes`], with these variables for the environment that says how S3 is reached.
+///
+/// # Errors
+/// As [`write_bytes`].
+pub fn write_bytes_in(
+    path: &str,
+    bytes: &[u8],
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(), DataError> {
+    let (target, within) = Target::of(path, environment.into_iter().collect())?;
     let mut output = target.create(&within)?;
     output.write_all(bytes).map_err(|error| output::failed(path, error))?;
     output.finish()

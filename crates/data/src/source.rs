@@ -5,6 +5,7 @@ pub(crate) mod folder;
 pub(crate) mod object;
 mod pattern;
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,6 +114,22 @@ pub fn read_bytes(name: &str, bytes: impl Into<Bytes>, options: &ReadOptions) ->
     union::of_parts(vec![file::read(name, bytes.into(), options)?])
 }
 
+/// The bytes of one file, local or `s3://bucket/path`, whatever they are; no async runtime is needed.
+///
+/// # Errors
+/// `Unreadable`: nothing there, or no access. `Options`: a path that stands for several files.
+pub fn read_whole(path: &str) -> Result<Vec<u8>, DataError> {
+    let found = locate(path, environment())?;
+    let [file] = found.as_slice() else {
+        let message = format!("{path}: expected one file, found {}", found.len());
+        return Err(DataError::options(Fault::new("several_files", message)));
+    };
+    let mut bytes = Vec::new();
+    let read = file.read()?.read_to_end(&mut bytes);
+    read.map_err(|error| DataError::unreadable(Fault::new("unreadable", format!("{}: {error}", file.name))))?;
+    Ok(bytes)
+}
+
 fn read_folder(folder: &Folder, path: &str, options: &ReadOptions) -> Result<Input, DataError> {
     options.csv.check()?;
     let mut parts = Vec::new();
@@ -178,6 +195,23 @@ pub(crate) fn locate(path: &str, environment: Vec<(String, String)>) -> Result<V
         Ok(Found { name: path.display().to_string(), bytes, at: Location::File(path) })
     };
     Folder::here().find(Wanted::of(path))?.into_iter().map(of_file).collect()
+}
+
+/// The one file of that name, whatever stands in it. Buckets that were opened once are kept.
+pub(crate) fn named(path: &str, buckets: &mut HashMap<String, Arc<Bucket>>) -> Result<Found, DataError> {
+    let Some((_, rest)) = path.split_once("://") else {
+        let at = PathBuf::from(path);
+        return Ok(Found { name: path.to_owned(), bytes: folder::length(&at)?, at: Location::File(at) });
+    };
+    let (name, within) = rest.split_once('/').unwrap_or((rest, ""));
+    let bucket = match buckets.get(name) {
+        Some(bucket) => bucket.clone(),
+        None => {
+            let (opened, _) = bucket(path, environment())?.expect("a URL");
+            buckets.entry(name.to_owned()).or_insert(Arc::new(opened)).clone()
+        }
+    };
+    object::named(&bucket, within)
 }
 
 async fn read_bucket(bucket: &Bucket, path: &str, options: &ReadOptions) -> Result<Input, DataError> {

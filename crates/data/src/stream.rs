@@ -17,6 +17,7 @@ mod options;
 mod packed;
 mod reading;
 mod report;
+mod share;
 mod transcoded;
 mod typed;
 mod typing;
@@ -32,6 +33,7 @@ pub use self::options::{ColumnType, FileFormat, Lenient, Malformed, ScanOptions}
 use self::reading::Reading;
 use self::report::Pass;
 pub use self::report::{Dropped, ScanReport, ScannedFile, Unparsable};
+pub use self::share::{LookedFile, ScanShare};
 use self::typing::Union;
 use crate::{Batches, DataError, Fault, Scan, ScanError, Warning, source};
 
@@ -90,7 +92,18 @@ impl FileScan {
             rows += file.rows;
             opened.push(file);
         }
-        if rows == 0 {
+        let warnings = opened.iter().flat_map(|file| file.warnings(options)).collect();
+        Self::of_opened(opened, warnings, options, is_exact)
+    }
+
+    /// The scan of files that were looked into, with what was odd about each.
+    fn of_opened(
+        opened: Vec<Opened>,
+        of_files: Vec<Warning>,
+        options: &ScanOptions,
+        is_exact: bool,
+    ) -> Result<Self, DataError> {
+        if opened.iter().all(|file| file.rows == 0) {
             let dropped: u64 = opened.iter().map(|file| file.malformed).sum();
             let but = if dropped > 0 { format!(" ({dropped} that are not well formed)") } else { String::new() };
             let fault = Fault::new("no_rows", format!("expected data rows, found none{but}"));
@@ -99,7 +112,7 @@ impl FileScan {
         let columns: Vec<_> = opened.iter().map(|file| (file.found.name.as_str(), file.columns.as_slice())).collect();
         let union = Union::of(&columns, options)?;
         let mut warnings = union.warnings;
-        warnings.extend(opened.iter().flat_map(|file| file.warnings(options)));
+        warnings.extend(of_files);
         let files: Arc<[FilePlan]> = opened.into_iter().map(|file| file.planned(&union.schema)).collect();
         let scan = Self {
             files,

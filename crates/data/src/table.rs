@@ -135,6 +135,16 @@ impl Table {
         Ok(Self { origin: self.origin.clone(), ..Self::from_columns(columns)? })
     }
 
+    /// The same cells at the places of another table's rows, from which they were made.
+    ///
+    /// # Panics
+    /// When the tables differ in the number of rows.
+    #[must_use]
+    pub fn at_the_places_of(self, other: &Self) -> Self {
+        assert_eq!(self.rows, other.rows, "made of the same rows");
+        Self { origin: other.origin.clone(), ..self }
+    }
+
     /// The file of a row (from 0), and the row's number in it.
     pub fn place(&self, row: usize) -> Place {
         let mut row = match &self.origin.taken {

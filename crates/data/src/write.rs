@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Array as _, ArrayRef, RecordBatch, make_array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -15,6 +15,9 @@ use crate::{Column, DataError, Fault, Kind, Table};
 
 /// Rows of a row group: what other readers take as a unit of work.
 const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// Rows that are written at a time: where a page ends depends on how many values come at once.
+pub(crate) const CHUNK_ROWS: usize = 1 << 16;
 
 /// Writes a table as Parquet, or as CSV where the name ends in `.csv`.
 ///
@@ -40,22 +43,51 @@ pub fn write_parquet(table: &Table, path: &Path) -> Result<(), DataError> {
     atomically(path, |out| write_rows(&batch(table).map_err(io::Error::other)?, out))
 }
 
-/// Writes rows of any types as Parquet, as [`write_parquet`] does.
+/// The bytes that [`write_parquet`] writes.
 ///
 /// # Errors
-/// `Unwritable` with the path.
-pub fn write_parquet_batch(batch: &RecordBatch, path: &Path) -> Result<(), DataError> {
-    atomically(path, |out| write_rows(batch, out))
+/// `Unwritable` for a table that Parquet does not hold.
+pub fn parquet_bytes(table: &Table) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::new();
+    let written = batch(table).map_err(io::Error::other).and_then(|rows| write_rows(&rows, &mut bytes));
+    let unwritable =
+        |error| DataError::unwritable(Fault::new("unwritable", format!("cannot be written as Parquet: {error}")));
+    written.map(|()| bytes).map_err(unwritable)
 }
 
 fn write_rows(batch: &RecordBatch, out: &mut (impl Write + Send)) -> io::Result<()> {
+    let mut writer = parquet_writer(out, &batch.schema())?;
+    write_chunks(batch, &mut writer)?;
+    writer.close().map(|_| ()).map_err(io::Error::other)
+}
+
+/// Writes rows, of which only the last may be fewer than a chunk: the bytes are those of all rows at once.
+pub(crate) fn write_chunks<W: Write + Send>(batch: &RecordBatch, writer: &mut ArrowWriter<W>) -> io::Result<()> {
+    (0..batch.num_rows()).step_by(CHUNK_ROWS).try_for_each(|from| {
+        let chunk = batch.slice(from, CHUNK_ROWS.min(batch.num_rows() - from));
+        let columns = chunk.columns().iter().map(without_idle_nulls).collect();
+        let chunk = RecordBatch::try_new(chunk.schema(), columns).map_err(io::Error::other)?;
+        writer.write(&chunk).map_err(io::Error::other)
+    })
+}
+
+/// An array that says nothing of nulls where it has none: the writer ends its pages elsewhere then.
+fn without_idle_nulls(array: &ArrayRef) -> ArrayRef {
+    match array.nulls() {
+        Some(nulls) if nulls.null_count() == 0 => {
+            let data = array.to_data().into_builder().nulls(None).build();
+            data.map_or_else(|_| array.clone(), make_array)
+        }
+        _ => array.clone(),
+    }
+}
+
+pub(crate) fn parquet_writer<W: Write + Send>(out: W, schema: &SchemaRef) -> io::Result<ArrowWriter<W>> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .build();
-    let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(io::Error::other)?;
-    writer.write(batch).map_err(io::Error::other)?;
-    writer.close().map(|_| ()).map_err(io::Error::other)
+    ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(io::Error::other)
 }
 
 /// Writes a table as CSV: comma, a header, LF line ends, quotes where needed, missing cells empty.
@@ -65,12 +97,17 @@ fn write_rows(batch: &RecordBatch, out: &mut (impl Write + Send)) -> io::Result<
 pub fn write_csv(table: &Table, path: &Path) -> Result<(), DataError> {
     atomically(path, |out| {
         write_record(out, table.names().map(Some))?;
-        for row in 0..table.rows() {
-            let cells: Vec<_> = table.columns().iter().map(|column| column.text(row)).collect();
-            write_record(out, cells.iter().map(|cell| cell.as_deref()))?;
-        }
-        Ok(())
+        write_cells(table, out)
     })
+}
+
+/// Writes the rows of a table as lines of CSV.
+pub(crate) fn write_cells(table: &Table, out: &mut impl Write) -> io::Result<()> {
+    for row in 0..table.rows() {
+        let cells: Vec<_> = table.columns().iter().map(|column| column.text(row)).collect();
+        write_record(out, cells.iter().map(|cell| cell.as_deref()))?;
+    }
+    Ok(())
 }
 
 /// Writes one line of CSV.
@@ -97,7 +134,7 @@ pub(crate) fn write_record<'a>(
 }
 
 /// Text as `Utf8`, which every reader knows, where it fits 32-bit offsets.
-fn batch(table: &Table) -> Result<RecordBatch, arrow::error::ArrowError> {
+pub(crate) fn batch(table: &Table) -> Result<RecordBatch, arrow::error::ArrowError> {
     let arrays: Vec<ArrayRef> = table.columns().iter().map(small_text).collect();
     let fields: Vec<Field> = table
         .columns()
@@ -127,13 +164,17 @@ fn atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Resul
     written.map_err(|error| {
         // What is half written goes; that it cannot go either is not the user's first trouble.
         let _ = fs::remove_file(&aside);
-        let fault = Fault::new("unwritable", format!("cannot write the file: {error}"));
-        DataError::unwritable(fault.file(path.display().to_string()))
+        unwritable(path, &error)
     })
 }
 
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> DataError {
+    let fault = Fault::new("unwritable", format!("cannot write the file: {error}"));
+    DataError::unwritable(fault.file(path.display().to_string()))
+}
+
 /// A name beside the final one, which a reader of the folder leaves out.
-fn aside(path: &Path) -> PathBuf {
+pub(crate) fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }

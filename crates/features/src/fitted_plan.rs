@@ -1,3 +1,5 @@
+mod composition;
+
 use serde::{Deserialize, Serialize};
 use trainer_data::{Fault, Feature, FeatureKind, Kind, Matrix, Table, Warning};
 use trainer_kernels::Device;
@@ -161,12 +163,7 @@ impl FittedPlan {
         let is_made = |column: &&FrameColumn| keeps_columns && !matches!(graph.at(node(column)), Node::Input(_));
         let targets: Vec<NodeId> =
             columns.iter().filter(|column| is_feature(column) || is_made(column)).map(node).collect();
-        let needed = graph.needed(&targets);
-        let keep = |among: &[usize], i: usize| among.contains(&i);
-        let (kept_inputs, kept_programs) = (graph.inputs_among(&needed), graph.programs_among(&needed));
-        let inputs = inputs.into_iter().enumerate().filter(|(i, _)| keep(&kept_inputs, *i)).map(|(_, it)| it).collect();
-        let programs =
-            programs.into_iter().enumerate().filter(|(i, _)| keep(&kept_programs, *i)).map(|(_, it)| it).collect();
+        let (inputs, programs, kept_programs) = composition::needed_of(&graph, &targets, inputs, programs);
         let features = columns.iter().filter(is_feature).map(feature).collect();
         let place = |program: usize| kept_programs.iter().position(|&kept| kept == program);
         let drawn =

@@ -9,6 +9,7 @@
 //! Text has no missing values in ONNX. What Python puts in their place is `str(cell)`, so the texts of [`MISSING_TEXTS`]
 //! stand for a missing cell, unless training knew a level of that name.
 
+mod crossed;
 mod image;
 
 use std::collections::HashMap;
@@ -75,9 +76,6 @@ fn expressible(program: &Program) -> Result<(), FeatureError> {
             "the step `coerce` of text has no ONNX form: runtimes read numbers in text each in their way"
         }
         ColumnOp::Mask(_) => "the step `mask` has no ONNX form: there are no keyed hashes",
-        ColumnOp::Cross(_) => {
-            "the step `cross` has no ONNX form: no operator joins texts in the versions that are written"
-        }
         ColumnOp::DatePart(_) => "the step `date_parts` has no ONNX form: there are no calendars",
         ColumnOp::Arithmetic(Arithmetic::Elapsed { .. }) => "the step `recency` before a column has no ONNX form",
         _ => return Ok(()),
@@ -140,6 +138,9 @@ impl<'a> Export<'a> {
 
     fn apply(&mut self, program: usize, inputs: &[NodeId]) -> Result<Value<f64>, FeatureError> {
         let program = &self.plan.programs()[program];
+        if let Some(crossed) = self.crossed(inputs[0]) {
+            return self.apply_to_cross(&program.op, &crossed, &program.inputs[0]);
+        }
         if self.plan.graph().cell_type(inputs[0]) == CellType::Text {
             let text = self.text(inputs[0]);
             return Ok(self.apply_to_text(&program.op, &text));

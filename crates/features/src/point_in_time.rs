@@ -10,7 +10,7 @@
 //! - [`join`] keeps the labels in memory and reads the features twice, in any order and with all threads: once for keys and
 //!   times to find each label's row, once to fetch the cells of the rows found. Memory is bounded by the labels.
 //! - [`PointInTime`] is one pass over labels and features together, sorted by key and time, that holds a single row: for
-//!   engines that sort, and for labels that do not fit in memory.
+//!   engines that sort, and for labels that do not fit in memory: [`United`] makes such rows of both.
 
 mod gather;
 mod index;
@@ -22,6 +22,7 @@ mod naive;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod united;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub use index::Found;
 pub use join::{FeatureSide, Joined, LabelSide, Told, join};
 pub use moment::{Moment, moments};
 pub use stream::{Layout, PointInTime};
+pub use united::{FeatureRows, LabelRows, Matched, United};
 
 /// Which feature rows a label may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -208,6 +208,11 @@ impl FeatureState {
         self.done.as_ref().map(|(plan, _)| plan)
     }
 
+    /// How many rows it was learned from, once the first pass is over.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
     /// What was odd about the rows, when it is done.
     pub fn warnings(&self) -> &[Warning] {
         self.done.as_ref().map_or(&[], |(_, warnings)| warnings)

@@ -2,14 +2,11 @@
 
 use serde_json::json;
 use trainer_data::Table;
-use trainer_features::expectation::{ExpectationResult, ResultFormat, Suite, ValidationResult};
+use trainer_features::expectation::{ResultFormat, Suite, ValidationResult};
 
 use crate::config::{Config, Expectations};
 use crate::exit::Failure;
 use crate::lock::Program;
-
-/// Failures that the message names; the others are in the file.
-const NAMED: usize = 8;
 
 /// The suite that the config names, if it does.
 ///
@@ -42,26 +39,4 @@ pub fn validate(table: &Table, suite: &Suite, started: jiff::Timestamp) -> Valid
     result.meta.insert("run_id".into(), run_id);
     result.meta.insert("trainer_version".into(), Program::this().version.into());
     result
-}
-
-/// Why nothing is done with these rows, if so; `rows` is what they are called.
-pub fn refusal(result: &ValidationResult, rows: &str) -> Option<String> {
-    let failures: Vec<&ExpectationResult> = result.critical_failures().collect();
-    if failures.is_empty() {
-        return None;
-    }
-    let all = result.statistics.evaluated_expectations;
-    let mut message = format!("{} of {all} expectations on {rows} do not hold", failures.len());
-    for failure in failures.iter().take(NAMED) {
-        message += &format!("\n  {}", line(failure));
-    }
-    if failures.len() > NAMED {
-        message += &format!("\n  and {} more", failures.len() - NAMED);
-    }
-    Some(message)
-}
-
-fn line(result: &ExpectationResult) -> String {
-    let on = result.column.as_ref().map(|column| format!(" `{column}`")).unwrap_or_default();
-    format!("{}{on}: {}", result.type_name(), result.summary())
 }

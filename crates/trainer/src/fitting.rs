@@ -76,10 +76,11 @@ pub fn fit(
     interrupt::check()?;
 
     progress.enter(Stage::Expectations);
-    let expected = suite.map(|suite| expectations::validate(&inputs.train.table, &suite, started));
+    let judged = suite.map(|suite| Ok::<_, anyhow::Error>((inputs.as_written(config, &suite.text_columns())?, suite)));
+    let expected = judged.transpose()?.map(|(table, suite)| expectations::validate(&table, &suite, started));
     if let Some(expected) = &expected {
         folder.add(file::EXPECTATIONS, pretty(expected)?)?;
-        if let Some(message) = expectations::refusal(expected, "the training data") {
+        if let Some(message) = expected.refusal("the training data") {
             let path = folder.commit("refused")?.join(file::EXPECTATIONS);
             let hint = format!("all results are in {}", path.display());
             return Err(Failure::data(format!("{message}\n  hint: {hint}")).into());
@@ -214,6 +215,7 @@ pub fn material(inputs: &Inputs) -> Material {
         train: inputs.train.table.clone(),
         test: inputs.test.as_ref().map(|input| input.table.clone()),
         select: inputs.brought.features.clone(),
+        state: inputs.state.clone(),
         rival: None,
     }
 }
@@ -253,6 +255,7 @@ fn lock(
         judged: outcome.judged,
         model_hash: model_hash.to_owned(),
         plan_hash: plan_hash.to_owned(),
+        state_hash: inputs.state.as_ref().map(|state| state.file.sha256.clone()),
         tracking: None,
         registry: None,
     }

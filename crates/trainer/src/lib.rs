@@ -27,6 +27,7 @@ pub mod run;
 pub mod run_folder;
 pub mod sample;
 pub mod saved_run;
+pub mod state_file;
 pub mod text_table;
 pub mod tracking;
 pub mod validation;

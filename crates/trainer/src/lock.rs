@@ -39,6 +39,9 @@ pub struct Lock {
     pub model_hash: String,
     /// SHA-256 of `plan.json`.
     pub plan_hash: String,
+    /// SHA-256 of the state that the features started from, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_hash: Option<String>,
     /// Where the run was to be logged: absolute, without secrets; none where tracking was off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking: Option<String>,
@@ -76,7 +79,7 @@ pub struct UsedDevice {
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedInput {
-    /// `train`, `test`, or `features` for the files of a feature store.
+    /// `train`, `test`, `features` for the files of a feature store, or `state` for that of the features.
     pub part: String,
     /// The file.
     #[serde(flatten)]

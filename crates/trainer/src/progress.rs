@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::{Map, Value as Json};
 
 /// Without a terminal, at most one line in this time.
@@ -14,6 +14,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// A stage that counts nothing, and one that counts.
 const SPINNER: &str = "{spinner} {prefix} {elapsed}";
 const COUNTER: &str = "{spinner} {prefix} [{bar:40}] {pos} of {len}, {eta} left";
+/// A stage that counts bytes: the bar takes what room the words leave.
+const BYTES: &str = "{spinner} {prefix} [{wide_bar}] {binary_bytes} of {binary_total_bytes}, {eta} left";
 
 /// The stages of a fit, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,8 @@ struct State {
     entered: Duration,
     spent: [Duration; Stage::ALL.len()],
     counter: Option<(u64, u64)>,
+    /// Whether bytes are counted.
+    bytes: bool,
     last_line: Duration,
     bar: Option<ProgressBar>,
     ended: bool,
@@ -143,6 +147,7 @@ impl Progress {
             entered: clock(),
             spent: [Duration::ZERO; Stage::ALL.len()],
             counter: None,
+            bytes: false,
             last_line: clock(),
             bar,
             ended: false,
@@ -176,22 +181,22 @@ impl Progress {
 
     /// Says how far the stage has come.
     pub fn count(&self, done: u64, total: u64) {
-        let now = (self.shared.clock)();
-        let mut state = self.shared.lock();
-        // Threads overtake each other: the counter never goes back.
-        let before = state.counter.filter(|&(_, same)| same == total && done > 0).map_or(0, |(before, _)| before);
-        state.counter = Some((done.max(before), total));
-        state.show_counter(done.max(before), total);
-        drop(state);
-        self.shared.speak(now);
+        self.shared.count(done, total, false);
+    }
+
+    /// Says how many bytes the stage has come to.
+    pub fn bytes(&self, done: u64, total: u64) {
+        self.shared.count(done, total, true);
     }
 
     /// Says beside the bar what the stage is at.
     pub fn doing(&self, what: &str) {
-        let state = self.shared.lock();
-        if let (Some(bar), Some(stage)) = (&state.bar, state.stage) {
-            bar.set_prefix(format!("{}: {what}", stage.name()));
-        }
+        self.shared.doing(what);
+    }
+
+    /// For those who count and may outlive the one who watches.
+    pub fn teller(&self) -> Teller {
+        Teller(Arc::clone(&self.shared))
     }
 
     /// Ends the stage that runs and takes the bar off the screen.
@@ -223,6 +228,28 @@ impl Progress {
     }
 }
 
+/// Counts within the stage that runs.
+#[derive(Clone)]
+pub struct Teller(Arc<Shared>);
+
+impl Teller {
+    /// As [`Progress::bytes`].
+    pub fn bytes(&self, done: u64, total: u64) {
+        self.0.count(done, total, true);
+    }
+
+    /// As [`Progress::doing`].
+    pub fn doing(&self, what: &str) {
+        self.0.doing(what);
+    }
+}
+
+impl std::fmt::Debug for Teller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Teller")
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
@@ -240,6 +267,25 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn count(&self, done: u64, total: u64, bytes: bool) {
+        let now = (self.clock)();
+        let mut state = self.lock();
+        // Threads overtake each other: the counter never goes back, unless it starts again.
+        let before = state.counter.filter(|&(_, same)| same == total && done > 0).map_or(0, |(before, _)| before);
+        state.counter = Some((done.max(before), total));
+        state.bytes = bytes;
+        state.show_counter(done.max(before), total);
+        drop(state);
+        self.speak(now);
+    }
+
+    fn doing(&self, what: &str) {
+        let state = self.lock();
+        if let (Some(bar), Some(stage)) = (&state.bar, state.stage) {
+            bar.set_prefix(format!("{}: {what}", stage.name()));
+        }
+    }
+
     /// A line, when it is time for one.
     fn speak(&self, now: Duration) {
         let mut state = self.lock();
@@ -248,7 +294,7 @@ impl Shared {
             return;
         }
         state.last_line = now;
-        let text = line(stage, now.saturating_sub(state.entered), state.counter);
+        let text = line(stage, now.saturating_sub(state.entered), state.counter, state.bytes);
         drop(state);
         (self.line)(&text);
     }
@@ -286,7 +332,11 @@ impl State {
         let Some(bar) = &self.bar else { return };
         if bar.length() != Some(total) {
             bar.set_length(total);
-            bar.set_style(style(COUNTER));
+            bar.set_style(style(if self.bytes { BYTES } else { COUNTER }));
+        }
+        if done == 0 {
+            // What is counted once more is not as far as it was.
+            bar.reset();
         }
         bar.set_position(done);
     }
@@ -297,15 +347,16 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// `fit: 120 of 200 after 30 s, about 20 s left`.
-fn line(stage: Stage, elapsed: Duration, counter: Option<(u64, u64)>) -> String {
+fn line(stage: Stage, elapsed: Duration, counter: Option<(u64, u64)>, bytes: bool) -> String {
     let name = stage.name();
     let after = spoken(elapsed);
+    let shown = |count: u64| if bytes { HumanBytes(count).to_string() } else { count.to_string() };
     match counter {
         Some((done, total)) if done > 0 && total > done => {
             let left = elapsed.mul_f64((total - done) as f64 / done as f64);
-            format!("{name}: {done} of {total} after {after}, about {} left", spoken(left))
+            format!("{name}: {} of {} after {after}, about {} left", shown(done), shown(total), spoken(left))
         }
-        Some((done, total)) => format!("{name}: {done} of {total} after {after}"),
+        Some((done, total)) => format!("{name}: {} of {} after {after}", shown(done), shown(total)),
         None => format!("{name}: {after}"),
     }
 }

@@ -88,6 +88,7 @@ fn facts(config: &Config, lock: &Lock, outcome: &Outcome) -> Vec<(String, String
         ("plan SHA-256", lock.plan_hash.clone()),
         ("trainer", format!("{} on {}", lock.trainer.version, lock.trainer.platform)),
     ];
+    facts.extend(lock.state_hash.iter().map(|hash| ("state SHA-256", hash.clone())));
     let features = lock.feature_views.iter().map(|it| ("features", it.line()));
     facts.extend(features);
     facts.extend(decision.map(|decision| ("decision threshold", decision)));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use trainer_data::{Input, Kind, Label, Table, Warning};
+use trainer_data::{Input, Label, Table, Warning};
 use trainer_features::FittedPlan;
 use trainer_kernels::Device;
 use trainer_models::Model;
@@ -91,12 +91,11 @@ impl SavedRun {
     /// # Errors
     /// Those of reading.
     pub fn read(&self, path: &str) -> anyhow::Result<Input> {
-        let inputs = self.plan.inputs().iter().filter(|input| input.kind == Kind::Text);
-        let mut text: Vec<String> = inputs.map(|input| input.name.clone()).collect();
+        let mut text = Vec::new();
         if self.model.classes.iter().any(|class| matches!(class, Label::Text(_))) {
             text.push(self.config.data.target.clone());
         }
-        let mut input = crate::input::read_one(path, &self.config, text)?;
+        let mut input = crate::input::read_one(path, &self.config, &self.plan, text)?;
         self.add_features(&mut input)?;
         // What training left out need not be there at all.
         input.warnings.retain(|warning| warning.code != "absent_column");

@@ -4,7 +4,10 @@
 //! function means is said once, in `trainer-features`; here are types and errors alone. The Python side, with the adapter
 //! for Spark, is in `python/`.
 
+mod checks;
 mod fault;
+mod files;
+mod folder;
 mod join;
 mod spec;
 mod state;
@@ -15,7 +18,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::checks::Checks;
+    #[pymodule_export]
     use crate::fault::FeatureError;
+    #[pymodule_export]
+    use crate::files::{Files, Reading, Share};
+    #[pymodule_export]
+    use crate::folder::{Folder, Part};
     #[pymodule_export]
     use crate::join::PointInTime;
     #[pymodule_export]

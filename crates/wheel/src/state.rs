@@ -5,7 +5,8 @@ use arrow::datatypes::Schema;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use trainer_data::{Fault, MemoryScan, Warning};
+use trainer_data::{Fault, MemoryScan, Scan, Table, Warning};
+use trainer_features::step::coerce::resolve;
 use trainer_features::{FeatureState, FittedPlan, Fitting};
 use trainer_kernels::Device;
 
@@ -45,6 +46,31 @@ impl State {
         let scan = MemoryScan::new(schema.0.into(), Vec::new());
         let state = Fitting::over(&spec, &scan).map_err(raised_scan)?.into();
         Ok(Self { state, keys: keys(&spec) })
+    }
+
+    /// A plan whose columns are all that there is to know: what it makes of a row depends on that row alone. With
+    /// `is_first` it sees the rows as they were read, and which columns are `numeric` must follow from their types: none
+    /// where it does not.
+    #[staticmethod]
+    fn of_columns(
+        spec: &str,
+        schema: PyArrowType<Schema>,
+        is_first: bool,
+        numbers_are_read: bool,
+    ) -> PyResult<Option<Self>> {
+        let mut spec = plan_spec(spec)?;
+        let scan = MemoryScan::new(schema.0.into(), Vec::new());
+        let empty = Table::from_batch(&RecordBatch::new_empty(scan.schema())).or_raise()?;
+        if is_first && !resolve(&mut spec.steps, &empty, numbers_are_read) {
+            return Ok(None);
+        }
+        let mut state = FeatureState::from(Fitting::over(&spec, &scan).map_err(raised_scan)?);
+        while state.plan().is_none() {
+            let partial = state.fitting().partial_of_scan(&scan, None).map_err(raised_scan)?;
+            state.add_partial(partial).or_raise()?;
+            state = state.advance().or_raise()?;
+        }
+        Ok(Some(Self { state, keys: keys(&spec) }))
     }
 
     /// Adds what this pass has to find out of a batch.

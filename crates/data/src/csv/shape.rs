@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use super::cell::{Cell, Instant, Rules};
 
 /// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Shape {
     Null,
     Boolean,

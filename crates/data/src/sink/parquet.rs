@@ -91,12 +91,18 @@ impl ParquetFile {
             self.columns = self.factory.create_column_writers(self.groups)?;
         }
         let (waiting, schema) = (&self.waiting, &self.schema);
-        // Every column here has one leaf: what has more is refused before.
-        self.columns.par_iter_mut().enumerate().try_for_each(|(position, column)| {
+        let mut left = self.columns.as_mut_slice();
+        let mut tasks = Vec::with_capacity(schema.fields().len());
+        for (position, field) in schema.fields().iter().enumerate() {
+            let (own, rest) = left.split_at_mut(leaf_count(field.data_type()));
+            tasks.push((position, own));
+            left = rest;
+        }
+        tasks.into_par_iter().try_for_each(|(position, own)| {
             // Joined: where a page may end depends on how many values come at once.
             let parts: Vec<&dyn Array> = waiting.iter().map(|batch| batch.column(position).as_ref()).collect();
             let leaves = compute_leaves(schema.field(position), &arrow::compute::concat(&parts)?)?;
-            leaves.iter().try_for_each(|leaf| column.write(leaf))
+            own.iter_mut().zip(&leaves).try_for_each(|(column, leaf)| column.write(leaf))
         })?;
         self.group_rows += self.waiting_rows;
         self.waiting.clear();
@@ -150,6 +156,15 @@ impl FileWriter for ParquetFile {
         let out = self.ended().map_err(|error| lost(&name, error))?;
         let hashed = out.into_inner().map_err(|error| failed(&name, error.into_error()))?;
         Ok(Written::of(hashed, rows))
+    }
+}
+
+/// How many columns of Parquet a column becomes: lists, structs and maps are taken apart.
+fn leaf_count(kind: &DataType) -> usize {
+    match kind {
+        DataType::List(field) | DataType::LargeList(field) | DataType::Map(field, _) => leaf_count(field.data_type()),
+        DataType::Struct(fields) => fields.iter().map(|field| leaf_count(field.data_type())).sum(),
+        _ => 1,
     }
 }
 

@@ -10,18 +10,16 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
-use futures_util::TryStreamExt;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use super::aside::{aside, unwritable};
 use super::output::Target;
-use super::upload::refused;
 use super::{FileWriter, Sink, SinkOptions, Written, WrittenFile, file_writer};
-use crate::source::object::send;
+use crate::source::bucket::Bucket;
 use crate::{Column, DataError, Fault, FileFormat};
 
 /// Files that are open at a time.
@@ -30,7 +28,7 @@ const OPEN: usize = 64;
 /// The name of a folder of rows without a value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
-const MARKER: &str = "_SUCCESS";
+pub(super) const MARKER: &str = "_SUCCESS";
 
 pub(super) struct Partitions {
     target: Target,
@@ -168,27 +166,8 @@ impl Partitions {
     }
 
     fn finish_folder(&mut self) -> Result<Vec<WrittenFile>, DataError> {
-        let (folder, aside) = (PathBuf::from(&self.folder), PathBuf::from(&self.aside));
-        let failed = |error| unwritable(&folder, &error);
-        fs::create_dir_all(&aside).map_err(failed)?;
-        fs::write(aside.join(MARKER), b"").map_err(failed)?;
-        check_ours(&folder)?;
-        let old = super::aside::aside(&folder);
-        let had = folder.exists();
-        if had {
-            fs::rename(&folder, &old).map_err(failed)?;
-        }
-        if let Err(error) = fs::rename(&aside, &folder) {
-            if had {
-                // Back as it was; that it cannot be is told by its absence.
-                let _ = fs::rename(&old, &folder);
-            }
-            return Err(failed(error));
-        }
+        super::parts::replace(Path::new(&self.folder), Path::new(&self.aside))?;
         self.finished = true;
-        if had {
-            fs::remove_dir_all(&old).map_err(failed)?;
-        }
         let renamed = |written: Written| WrittenFile {
             path: written.file.path.replacen(&self.aside, &self.folder, 1),
             ..written.file
@@ -196,42 +175,10 @@ impl Partitions {
         Ok(self.ended.drain(..).map(renamed).collect())
     }
 
-    fn finish_objects(
-        &mut self,
-        bucket: &std::sync::Arc<crate::source::bucket::Bucket>,
-    ) -> Result<Vec<WrittenFile>, DataError> {
-        let root = bucket.location(&self.folder)?;
-        let marker = bucket.location(&format!("{}/{MARKER}", self.folder))?;
-        let (asked, at) = (bucket.clone(), root.clone());
-        let old = send(async move {
-            let failed = |error| refused(&asked, &at, &error);
-            let old: Vec<_> = asked.store.list(Some(&at)).try_collect().await.map_err(failed)?;
-            Ok::<_, DataError>(old.into_iter().map(|object| object.location).collect::<Vec<_>>())
-        })
-        .wait()?;
-        let delete = |location: object_store::path::Path| {
-            let bucket = bucket.clone();
-            let deleted = async move {
-                bucket.store.delete(&location).await.map_err(|error| refused(&bucket, &location, &error))
-            };
-            send(deleted).wait()
-        };
-        if old.contains(&marker) {
-            delete(marker.clone())?;
-        }
+    fn finish_objects(&mut self, bucket: &Arc<Bucket>) -> Result<Vec<WrittenFile>, DataError> {
+        let old = super::parts::unmark(bucket, &self.folder)?;
         let files = self.ended.drain(..).map(Written::finish).collect::<Result<Vec<_>, _>>()?;
-        for location in old {
-            let is_new = files.iter().any(|file| file.path == bucket.url(&location));
-            if !is_new && location != marker && is_part(location.as_ref()) {
-                delete(location)?;
-            }
-        }
-        let asked = bucket.clone();
-        let marked = async move {
-            let put = asked.store.put(&marker, PutPayload::new()).await;
-            put.map(|_| ()).map_err(|error| refused(&asked, &marker, &error))
-        };
-        send(marked).wait()?;
+        super::parts::mark(bucket, &self.folder, old, &files)?;
         self.finished = true;
         Ok(files)
     }
@@ -273,13 +220,13 @@ impl Drop for Partitions {
 }
 
 /// Whether a name is one that a writer of such folders gives a file.
-fn is_part(path: &str) -> bool {
+pub(super) fn is_part(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with("part-") || name.starts_with(['.', '_'])
 }
 
 /// Refuses to replace a folder that holds anything but what such a writer makes.
-fn check_ours(folder: &Path) -> Result<(), DataError> {
+pub(super) fn check_ours(folder: &Path) -> Result<(), DataError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unwritable(folder, &error)),

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
 
 use super::bucket::Bucket;
@@ -63,6 +63,16 @@ pub(crate) fn locate(bucket: Bucket, path: &str) -> Result<Vec<Found>, DataError
         at: Location::Object(Arc::new(Object { bucket: bucket.clone(), meta })),
     };
     Ok(found.into_iter().map(of_object).collect())
+}
+
+/// The object of that very name.
+pub(crate) fn named(bucket: &Arc<Bucket>, path: &str) -> Result<Found, DataError> {
+    let location = bucket.location(path)?;
+    let asked = bucket.clone();
+    let meta = send(async move { asked.store.head(&location).await.map_err(|error| asked.refused(&location, &error)) });
+    let meta = meta.wait()?;
+    let (name, bytes) = (bucket.url(&meta.location), meta.size);
+    Ok(Found { name, bytes, at: Location::Object(Arc::new(Object { bucket: bucket.clone(), meta })) })
 }
 
 impl Object {

@@ -32,7 +32,7 @@ pub(super) enum Form {
 /// A file that was looked into.
 pub(super) struct Opened {
     pub(super) found: Found,
-    form: Form,
+    pub(super) form: Form,
     pub(super) columns: Vec<FileColumn>,
     /// Rows that were looked at: all, in Parquet.
     pub(super) rows: u64,
@@ -47,7 +47,7 @@ pub(super) struct FilePlan {
     pub(super) form: Form,
     /// By column of the scan: which one of the file it is.
     pub(super) columns: Vec<Option<FileColumnPlan>>,
-    known_rows: Option<u64>,
+    pub(super) known_rows: Option<u64>,
 }
 
 /// A column of a file.
@@ -78,7 +78,7 @@ impl Opened {
         }
     }
 
-    fn columnar(found: Found, footer: Arc<Footer>, options: &ScanOptions) -> Result<Self, DataError> {
+    pub(super) fn columnar(found: Found, footer: Arc<Footer>, options: &ScanOptions) -> Result<Self, DataError> {
         let wanted = |name: &String| options.columns.as_ref().is_none_or(|columns| columns.contains(name));
         let columns = footer.metadata.schema().fields().iter().map(|field| {
             let data_type =
@@ -151,7 +151,8 @@ impl FilePlan {
     }
 }
 
-fn form(found: &Found, options: &ScanOptions) -> Result<Form, DataError> {
+/// How a file is to be read, by the options or its name.
+pub(super) fn form(found: &Found, options: &ScanOptions) -> Result<Form, DataError> {
     let (extension, packing) = extension(&found.name);
     let format = match (options.format, extension.as_str()) {
         (Some(format), _) => format,

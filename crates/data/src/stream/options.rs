@@ -77,7 +77,7 @@ pub enum Lenient {
 }
 
 /// How files are read as a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ScanOptions {
     /// The format of every file; `None` = by each file's extension.
     pub format: Option<FileFormat>,

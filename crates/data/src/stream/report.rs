@@ -75,6 +75,25 @@ impl ScanReport {
         self.unparsable.iter().map(|column| column.count).sum()
     }
 
+    /// Adds what was found of the files that come after.
+    pub fn merge(&mut self, later: Self) {
+        self.files.extend(later.files);
+        self.rows += later.rows;
+        for dropped in later.dropped {
+            match self.dropped.iter_mut().find(|known| known.reason == dropped.reason) {
+                Some(known) => known.count += dropped.count,
+                None => self.dropped.push(dropped),
+            }
+        }
+        for cells in later.unparsable {
+            match self.unparsable.iter_mut().find(|known| known.column == cells.column) {
+                Some(known) => known.count += cells.count,
+                None => self.unparsable.push(cells),
+            }
+        }
+        later.warnings.into_iter().for_each(|warning| self.warn(warning));
+    }
+
     pub(super) fn drop_row(&mut self, reason: &str, file: usize, line: u64) {
         self.files[file].dropped += 1;
         match self.dropped.iter_mut().find(|known| known.reason == reason) {

@@ -17,7 +17,7 @@ use crate::csv::cell::{Cell, Rules};
 use crate::csv::shape::{Shape, ticks};
 
 /// How a column is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Plan {
     pub(super) shape: Shape,
     /// Cells that are no number become null, and are counted.

@@ -363,6 +363,11 @@ impl Function {
 }
 
 impl Aggregate {
+    /// Whether it says how many there are, whatever they are.
+    pub fn is_count(self) -> bool {
+        matches!(self, Self::Count | Self::CountDistinct)
+    }
+
     /// As messages name it.
     pub fn shown(self) -> &'static str {
         match self {

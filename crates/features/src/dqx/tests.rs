@@ -129,7 +129,44 @@ fn rules_are_split_by_column_and_named() {
     let judged = set.judge(&table(), &BTreeMap::new(), &[]).unwrap();
     assert_eq!((judged.quarantined_rows(), judged.valid_rows(&set)), (vec![3, 4], vec![0, 1, 2, 3, 4]));
     assert_eq!(judged.clean_rows(), [0, 1, 2]);
-    assert!(judged.breaks(&set, Criticality::Warn) && !judged.breaks(&set, Criticality::Error));
+    let mut tally = Tally::default();
+    tally.add(&set, &judged);
+    assert!(tally.breaks(&set, Criticality::Warn) && !tally.breaks(&set, Criticality::Error));
+}
+
+#[test]
+fn tables_one_after_the_other_are_judged_as_the_whole() {
+    let file = json!([
+        {"check": {"function": "is_not_null", "arguments": {"column": "id"}}},
+        {"filter": "n > 1", "check": {"function": "is_unique", "arguments": {"columns": ["n"]}}},
+        {"check": {"function": "is_aggr_not_less_than", "arguments":
+            {"column": "amount", "aggr_type": "sum", "group_by": ["id"], "limit": 0}}},
+        {"criticality": "warn", "check": {"function": "foreign_key", "arguments":
+            {"columns": ["n"], "ref_columns": ["n"], "ref_df_name": "ref", "null_safe": true}}},
+        {"check": {"function": "is_in_list", "arguments": {"column": "id", "allowed": ["a"]}}},
+    ]);
+    let set = RuleSet::from_json(&file).unwrap();
+    let whole = set.judge(&table(), &BTreeMap::from([("ref".to_owned(), table().take(&[0, 4]))]), &[]).unwrap();
+    let mut keys = set.reference("ref");
+    [[0_u32], [4]].iter().for_each(|rows| keys.add(&table().take(rows)));
+    let parts: Vec<Table> = [&[0_u32, 1][..], &[2], &[], &[3, 4]].iter().map(|rows| table().take(rows)).collect();
+    let mut judge = set.begin(&parts[0], &BTreeMap::from([("ref".to_owned(), keys)]), &[]).unwrap();
+    assert!(judge.needs_survey());
+    parts.iter().for_each(|part| judge.survey(part).unwrap());
+    let (mut first, mut found, mut tally) = (0, vec![Vec::new(); set.rules.len()], Tally::default());
+    for part in &parts {
+        let judged = judge.judge(part).unwrap();
+        tally.add(&set, &judged);
+        for (found, broken) in found.iter_mut().zip(judged.broken) {
+            found.extend(broken.into_iter().map(|(row, message)| (row + first, message)));
+        }
+        first += part.rows() as u32;
+    }
+    assert_eq!((&found, &judge.warnings), (&whole.broken, &whole.warnings));
+    let mut of_whole = Tally::default();
+    of_whole.add(&set, &whole);
+    assert_eq!(tally, of_whole);
+    assert!(found.iter().all(|broken| !broken.is_empty()), "{found:?}");
 }
 
 #[test]

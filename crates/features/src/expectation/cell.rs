@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainer_data::{Column, Kind};
 
@@ -36,12 +37,12 @@ impl PandasType {
 
 /// A cell that is kept to be shown, or to be compared with later ones. How it is written depends on the whole column
 /// ([`PandasType`]), which is known at the end only.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Cell {
     Missing,
     Boolean(bool),
     Whole(i64),
-    Number(f64),
+    Number(#[serde(with = "super::carried::bits")] f64),
     Text(String),
 }
 

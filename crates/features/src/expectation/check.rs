@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::ops::Range;
 
+use serde_json::Value;
 use trainer_data::{Column, Kind, Table};
 
 use super::Outcome;
@@ -74,6 +75,16 @@ pub trait Counting: Send + Sync + 'static {
     fn look(&self, block: &Block<'_>) -> Self::Part;
     fn merge(&self, state: &mut Self::State, part: Self::Part);
     fn finish(&self, state: Self::State, facts: &Facts<'_>) -> Result<Outcome, String>;
+
+    /// What is known so far, for another process; none where that would be all values.
+    fn save(&self, _state: &Self::State) -> Option<Value> {
+        None
+    }
+
+    /// What another process knows of some rows, of which the first has this number, as what a block yields.
+    fn read(&self, _saved: Value, _first_row: u64) -> Option<Self::Part> {
+        None
+    }
 }
 
 /// An expectation on the way.
@@ -84,6 +95,10 @@ pub trait Check: Send + Sync {
     fn look(&self, block: &Block<'_>) -> Box<dyn Any + Send>;
     /// Takes in what the next block yielded.
     fn merge(&self, state: &mut (dyn Any + Send + Sync), part: Box<dyn Any + Send>);
+    /// What is known so far, for another process; none where that would be all values.
+    fn save(&self, state: &(dyn Any + Send + Sync)) -> Option<Value>;
+    /// What another process knows of some rows, of which the first has this number, as what a block yields.
+    fn read(&self, saved: Value, first_row: u64) -> Option<Box<dyn Any + Send>>;
     /// The judgement.
     fn finish(&self, state: Box<dyn Any + Send + Sync>, facts: &Facts<'_>) -> Result<Outcome, String>;
 }
@@ -100,6 +115,14 @@ impl<C: Counting> Check for C {
     fn merge(&self, state: &mut (dyn Any + Send + Sync), part: Box<dyn Any + Send>) {
         let state = state.downcast_mut().expect("the state that begin() made");
         Counting::merge(self, state, *part.downcast().expect("the part that look() made"));
+    }
+
+    fn save(&self, state: &(dyn Any + Send + Sync)) -> Option<Value> {
+        Counting::save(self, state.downcast_ref().expect("the state that begin() made"))
+    }
+
+    fn read(&self, saved: Value, first_row: u64) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(Counting::read(self, saved, first_row)?))
     }
 
     fn finish(&self, state: Box<dyn Any + Send + Sync>, facts: &Facts<'_>) -> Result<Outcome, String> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use rayon::prelude::*;
+use serde_json::Value;
 use trainer_data::{Fault, Table};
 
 use super::check::{Block, Check};
@@ -169,6 +170,35 @@ impl Checks {
                 found.into_iter().for_each(|part| check.merge(state.as_mut(), part));
             }
         });
+    }
+
+    /// Cells without a value so far, by column.
+    pub(super) fn nulls(&self) -> &[u64] {
+        &self.nulls
+    }
+
+    /// Of each expectation its name and, where it can be judged on this table, what is known so far: none where it
+    /// cannot be told.
+    pub(super) fn saved(&self) -> impl Iterator<Item = (&'static str, Option<Option<Value>>)> {
+        self.planned.iter().map(|planned| {
+            let state = planned.check.as_ref().ok().map(|(check, state)| check.save(state.as_ref()));
+            (planned.suited.expectation.name(), state)
+        })
+    }
+
+    /// Takes in what was saved of the next rows; none when it is not of the same expectations.
+    pub(super) fn take(&mut self, rows: u64, nulls: &[u64], saved: Vec<Option<Value>>) -> Option<()> {
+        if (saved.len(), nulls.len()) != (self.planned.len(), self.nulls.len()) {
+            return None;
+        }
+        let read = |(planned, saved): (&Planned, Option<Value>)| match (&planned.check, saved) {
+            (Ok((check, _)), Some(saved)) => check.read(saved, self.rows).map(|part| vec![part]),
+            (Err(_), None) => Some(Vec::new()),
+            _ => None,
+        };
+        let found = self.planned.iter().zip(saved).map(read).collect::<Option<_>>()?;
+        self.merge(Part { rows, nulls: nulls.to_vec(), found });
+        Some(())
     }
 
     /// The rows so far.

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 mod aggregate;
 mod bound;
+mod carried;
 mod cell;
 mod check;
 mod checks;

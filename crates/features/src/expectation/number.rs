@@ -6,6 +6,7 @@ use trainer_data::Kind;
 
 use super::Outcome;
 use super::bound::Range;
+use super::carried;
 use super::cell::{Cell, PandasType};
 use super::check::{Block, Counting};
 use super::fingerprint::{self, Fingerprints};
@@ -31,6 +32,16 @@ pub trait Number: Send + Sync + 'static {
     fn look(&self, block: &Block<'_>, position: usize) -> Self::Known;
     fn merge(&self, known: &mut Self::Known, later: Self::Known);
     fn value(&self, known: Self::Known, pandas: PandasType) -> Observed;
+
+    /// What is known, for another process; none where that would be all values.
+    fn save(&self, _known: &Self::Known) -> Option<Value> {
+        None
+    }
+
+    /// What was saved.
+    fn read(&self, _saved: Value) -> Option<Self::Known> {
+        None
+    }
 }
 
 fn numeric(header: &Header, position: usize) -> Result<(), String> {
@@ -57,6 +68,14 @@ impl<N: Number> Counting for NumberCheck<N> {
 
     fn merge(&self, state: &mut N::Known, part: N::Known) {
         self.number.merge(state, part);
+    }
+
+    fn save(&self, state: &N::Known) -> Option<Value> {
+        self.number.save(state)
+    }
+
+    fn read(&self, saved: Value, _first_row: u64) -> Option<N::Known> {
+        self.number.read(saved)
     }
 
     fn finish(&self, state: N::Known, facts: &Facts<'_>) -> Result<Outcome, String> {
@@ -108,6 +127,16 @@ impl Number for Extreme {
 
     fn value(&self, known: Self::Known, pandas: PandasType) -> Observed {
         known.map(|(number, cell)| (number, cell.json(pandas)))
+    }
+
+    fn save(&self, known: &Self::Known) -> Option<Value> {
+        // None at all is an empty list: nothing in JSON is what is not known.
+        carried::saved(&known.iter().map(|(number, cell)| (number.to_bits(), cell)).collect::<Vec<_>>())
+    }
+
+    fn read(&self, saved: Value) -> Option<Self::Known> {
+        let known: Vec<(u64, Cell)> = carried::read(saved)?;
+        Some(known.into_iter().next().map(|(bits, cell)| (f64::from_bits(bits), cell)))
     }
 }
 
@@ -165,6 +194,17 @@ impl Number for OfMoments {
             return Some((number, (number as i64).into()));
         }
         (!number.is_nan()).then(|| (number, number.into()))
+    }
+
+    fn save(&self, known: &Spread) -> Option<Value> {
+        let mut bytes = known.count.to_le_bytes().to_vec();
+        known.sum.write(&mut bytes);
+        known.squares.write(&mut bytes);
+        carried::saved(&bytes)
+    }
+
+    fn read(&self, saved: Value) -> Option<Spread> {
+        Spread::read(&carried::read::<Vec<u8>>(saved)?)
     }
 }
 
@@ -255,5 +295,13 @@ impl Number for NonNull {
     fn value(&self, (rows, missing): (u64, u64), _pandas: PandasType) -> Observed {
         let share = (rows as f64 - missing as f64) / rows as f64;
         (!share.is_nan()).then(|| (share, share.into()))
+    }
+
+    fn save(&self, known: &(u64, u64)) -> Option<Value> {
+        carried::saved(known)
+    }
+
+    fn read(&self, saved: Value) -> Option<(u64, u64)> {
+        carried::read(saved)
     }
 }

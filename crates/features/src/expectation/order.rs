@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::Kind;
 
+use super::carried::{self, bits};
 use super::cell::Cell;
 use super::check::{Block, Check, Counting};
 use super::header::{Facts, Header};
@@ -65,19 +66,25 @@ struct OrderCheck {
 }
 
 /// A row with a value at the end of some rows.
+#[derive(Serialize, Deserialize)]
 struct End {
     row: u64,
+    #[serde(with = "bits")]
     number: f64,
     cells: Vec<Cell>,
 }
 
+/// The last value.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Last(#[serde(with = "bits")] f64);
+
 /// Rows so far.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Run {
     elements: u64,
     missing: u64,
     first: Option<End>,
-    last: Option<f64>,
+    last: Option<Last>,
     odd: Odd,
 }
 
@@ -90,12 +97,12 @@ impl Counting for OrderCheck {
         let (elements, missing) = (block.rows().len() as u64, block.missing(position));
         let mut run = Run { elements, missing, ..Run::default() };
         for (row, number) in block.rows().zip(block.numbers(position)).filter(|(_, x)| !x.is_nan()) {
-            match run.last.replace(number) {
+            match run.last.replace(Last(number)) {
                 None => {
                     let cells = rows::cells(block, row, &self.shown, &self.listing);
                     run.first = Some(End { row: block.number(row), number, cells });
                 }
-                Some(before) if !(self.holds)(before, number) => {
+                Some(Last(before)) if !(self.holds)(before, number) => {
                     run.odd.push(block, row, &self.shown, &self.listing);
                 }
                 Some(_) => {}
@@ -107,13 +114,26 @@ impl Counting for OrderCheck {
     fn merge(&self, state: &mut Run, part: Run) {
         state.elements += part.elements;
         state.missing += part.missing;
-        if let (Some(before), Some(first)) = (state.last, &part.first)
+        if let (Some(Last(before)), Some(first)) = (state.last, &part.first)
             && !(self.holds)(before, first.number)
         {
             state.odd.push_as(first.row, || first.cells.clone(), self.listing.most);
         }
         state.odd.merge(part.odd, self.listing.most);
         state.last = part.last.or(state.last);
+        // Of rows that may come after others.
+        state.first = state.first.take().or(part.first);
+    }
+
+    fn save(&self, state: &Run) -> Option<serde_json::Value> {
+        carried::saved(state)
+    }
+
+    fn read(&self, saved: serde_json::Value, first_row: u64) -> Option<Run> {
+        let mut run: Run = carried::read(saved)?;
+        run.odd = run.odd.after(first_row);
+        run.first.iter_mut().for_each(|end| end.row += first_row);
+        Some(run)
     }
 
     fn finish(&self, state: Run, facts: &Facts<'_>) -> Result<Outcome, String> {

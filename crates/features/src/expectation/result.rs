@@ -11,6 +11,9 @@ use super::rows::{ListedRow, UnexpectedRows};
 use super::suite::{Suite, SuitedExpectation};
 use super::{Outcome, Severity};
 
+/// Failures that a message names; the others are in the result.
+const NAMED: usize = 8;
+
 /// The verdict on one expectation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExpectationResult {
@@ -256,6 +259,23 @@ impl ValidationResult {
         self.results.iter().filter(|result| !result.success && result.severity == Severity::Critical)
     }
 
+    /// Why nothing is done with these rows, if so; `rows` is what they are called.
+    pub fn refusal(&self, rows: &str) -> Option<String> {
+        let failures: Vec<&ExpectationResult> = self.critical_failures().collect();
+        if failures.is_empty() {
+            return None;
+        }
+        let all = self.statistics.evaluated_expectations;
+        let mut message = format!("{} of {all} expectations on {rows} do not hold", failures.len());
+        for failure in failures.iter().take(NAMED) {
+            message += &format!("\n  {}", failure.line());
+        }
+        if failures.len() > NAMED {
+            message += &format!("\n  and {} more", failures.len() - NAMED);
+        }
+        Some(message)
+    }
+
     /// What does not stop the run: failures of a lower severity, and expectations that hold because there is nothing to
     /// judge.
     pub fn warnings(&self) -> Vec<Warning> {
@@ -277,6 +297,11 @@ impl ExpectationResult {
     /// The expectation's type, such as `expect_column_to_exist`.
     pub fn type_name(&self) -> &str {
         self.expectation_config["type"].as_str().unwrap_or_default()
+    }
+
+    fn line(&self) -> String {
+        let on = self.column.as_ref().map(|column| format!(" `{column}`")).unwrap_or_default();
+        format!("{}{on}: {}", self.type_name(), self.summary())
     }
 
     /// What was found and what was expected, in one line.

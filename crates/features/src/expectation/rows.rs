@@ -1,9 +1,11 @@
 //! Rows that are not as expected: counted all, kept as many as are to be listed.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trainer_data::Kind;
 
 use super::Outcome;
+use super::carried;
 use super::cell::Cell;
 use super::check::{Block, Counting};
 use super::header::{Facts, Header};
@@ -55,14 +57,14 @@ pub struct Listing {
 }
 
 /// A row that is listed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OddRow {
     row: u64,
     cells: Vec<Cell>,
 }
 
 /// Unexpected rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Odd {
     pub count: u64,
     /// At least the first ones, not in order.
@@ -92,6 +94,12 @@ impl Odd {
     fn trim(&mut self, most: usize) {
         self.listed.sort_by_key(|odd| odd.row);
         self.listed.truncate(most);
+    }
+
+    /// The same of rows that come after so many others.
+    pub fn after(mut self, rows: u64) -> Self {
+        self.listed.iter_mut().for_each(|odd| odd.row += rows);
+        self
     }
 
     /// Takes in those of later rows.
@@ -259,7 +267,7 @@ fn text_rows(block: &Block<'_>, position: usize, gappy: bool, odd: &dyn Fn(&str)
 }
 
 /// Rows so far.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Counted {
     elements: u64,
     missing: u64,
@@ -283,6 +291,15 @@ impl Counting for RowCheck {
         state.missing += part.missing;
         state.odd.merge(part.odd, self.listing.most);
         state.odd_gappy.merge(part.odd_gappy, self.listing.most);
+    }
+
+    fn save(&self, state: &Counted) -> Option<Value> {
+        carried::saved(state)
+    }
+
+    fn read(&self, saved: Value, first_row: u64) -> Option<Counted> {
+        let Counted { elements, missing, odd, odd_gappy } = carried::read(saved)?;
+        Some(Counted { elements, missing, odd: odd.after(first_row), odd_gappy: odd_gappy.after(first_row) })
     }
 
     fn finish(&self, state: Counted, facts: &Facts<'_>) -> Result<Outcome, String> {

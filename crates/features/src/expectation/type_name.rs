@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainer_data::Kind;
 
+use super::carried;
 use super::cell::PandasType;
 use super::check::{Block, Check, Counting};
 use super::header::{Facts, Header};
@@ -49,7 +50,7 @@ struct TypeCheck {
 }
 
 /// Rows so far.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Objects {
     elements: u64,
     missing: u64,
@@ -77,6 +78,15 @@ impl Counting for TypeCheck {
         state.elements += part.elements;
         state.missing += part.missing;
         state.present.merge(part.present, self.listing.most);
+    }
+
+    fn save(&self, state: &Objects) -> Option<serde_json::Value> {
+        carried::saved(state)
+    }
+
+    fn read(&self, saved: serde_json::Value, first_row: u64) -> Option<Objects> {
+        let Objects { elements, missing, present } = carried::read(saved)?;
+        Some(Objects { elements, missing, present: present.after(first_row) })
     }
 
     fn finish(&self, state: Objects, facts: &Facts<'_>) -> Result<Outcome, String> {

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use trainer_data::{Column, Kind};
 
 use super::Outcome;
+use super::carried;
 use super::cell::Cell;
 use super::check::{Block, Counting};
 use super::header::Facts;
@@ -13,7 +16,7 @@ use super::header::Facts;
 pub type Counts = HashMap<Key, u64>;
 
 /// A value that can be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Key {
     Boolean(bool),
     Whole(i64),
@@ -79,6 +82,14 @@ impl Counting for ValuesCheck {
         for (key, count) in part {
             *state.entry(key).or_insert(0) += count;
         }
+    }
+
+    fn save(&self, state: &Counts) -> Option<Value> {
+        carried::saved(&state.iter().collect::<Vec<_>>())
+    }
+
+    fn read(&self, saved: Value, _first_row: u64) -> Option<Counts> {
+        Some(carried::read::<Vec<(Key, u64)>>(saved)?.into_iter().collect())
     }
 
     fn finish(&self, state: Counts, facts: &Facts<'_>) -> Result<Outcome, String> {

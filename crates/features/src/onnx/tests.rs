@@ -65,3 +65,33 @@ fn the_hash_of_a_fraction_has_no_onnx_form() {
     assert!(export(&[sum, hash]).is_err());
     assert!(export(&[&sum.replace(", \"share\"", ""), hash]).is_ok());
 }
+
+#[test]
+fn a_cross_is_exported_where_it_is_looked_up() {
+    let cross = r#"{"cross": {"columns": ["word", "other"], "into": "both"}}"#;
+    let rows = |cells: [&'static str; 3]| cells.map(Some).to_vec();
+    let table = Table::from_columns(vec![
+        Column::from_text("word", rows(["a", "b", "c"])),
+        Column::from_text("other", rows(["x", "y", "x"])),
+        Column::from_integers("count", vec![Some(1), Some(2), Some(3)]),
+    ])
+    .unwrap();
+    let export = |steps: &[&str]| {
+        let steps: Vec<Step> = steps.iter().map(|step| serde_json::from_str(step).unwrap()).collect();
+        let needs = Needs { categories: Categories::Native { max_levels: 255 }, missing: true, scaled: false };
+        let spec = PlanSpec { select: None, exclude: vec![], steps, needs: Some(needs), pii: vec![] };
+        fit(&table, None, &spec).unwrap().0.to_onnx(&mut Onnx::new(["word", "other", "count"]))
+    };
+    assert!(export(&[cross]).is_ok());
+    let refused = |steps: &[&str]| {
+        let error = export(steps).unwrap_err();
+        assert_eq!(error.code(), "not_in_onnx");
+        error.to_string()
+    };
+    let hashed = refused(&[&cross.replace("\"into\"", "\"buckets\": 4, \"into\"")]);
+    assert!(hashed.contains("column `both`: the step `cross` with `buckets`"), "{hashed}");
+    let numbers = refused(&[&cross.replace("other", "count")]);
+    assert!(numbers.contains("the step `cross` of numbers"), "{numbers}");
+    let twice = refused(&[cross, r#"{"cross": {"columns": ["both", "other"], "into": "more"}}"#]);
+    assert!(twice.contains("the step `cross` of a cross"), "{twice}");
+}

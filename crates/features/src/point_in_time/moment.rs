@@ -1,5 +1,7 @@
 use arrow::array::{Array, ArrowPrimitiveType, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Date64Type, Decimal128Type, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::datatypes::{TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType};
 use trainer_data::Fault;
 
@@ -27,6 +29,10 @@ pub fn moments(array: &dyn Array, column: &str) -> Result<Vec<Moment>, FeatureEr
         DataType::Timestamp(TimeUnit::Nanosecond, _) => scaled::<TimestampNanosecondType>(array, 1),
         DataType::Date32 => scaled::<Date32Type>(array, 86_400 * SECOND),
         DataType::Date64 => scaled::<Date64Type>(array, SECOND / 1_000),
+        // As united rows hold moments of any unit.
+        DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0) => {
+            array.as_primitive::<Decimal128Type>().iter().map(|cell| cell.unwrap_or(NEVER)).collect()
+        }
         DataType::Null => vec![NEVER; array.len()],
         other => {
             let fault = Fault::new("not_a_time", format!("expected timestamps, found {other}")).column(column);

@@ -8,6 +8,7 @@ use trainer_data::Fault;
 
 use super::Rule;
 use super::index::Candidate;
+use super::join::Told;
 use super::key::{KeyCoder, Keys};
 use super::moment::{Moment, NEVER, moments};
 use crate::FeatureError;
@@ -50,6 +51,7 @@ pub struct PointInTime {
     best: Option<Candidate>,
     held: Vec<ArrayRef>,
     rows: u64,
+    told: Told,
 }
 
 /// Where a label's cells are, as `interleave` counts arrays.
@@ -77,7 +79,19 @@ impl PointInTime {
         let held = layout.features.iter().map(|&at| new_null_array(schema.field(at).data_type(), 1)).collect();
         let time_name = schema.field(layout.time).name().clone();
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { layout, rule, coder, time_name, schema, kept, last: None, best: None, held, rows: 0 })
+        Ok(Self {
+            layout,
+            rule,
+            coder,
+            time_name,
+            schema,
+            kept,
+            last: None,
+            best: None,
+            held,
+            rows: 0,
+            told: Told::default(),
+        })
     }
 
     /// The schema of what comes out: that of the rows without side and created time.
@@ -107,9 +121,15 @@ impl PointInTime {
             }
             if is_label.value(row) {
                 labels.push(row as u32);
-                cells.push(if self.is_taken(&keys, row, times[row]) { source } else { (NOWHERE, 0) });
+                let taken = self.is_taken(&keys, row, times[row]);
+                cells.push(if taken { source } else { (NOWHERE, 0) });
+                self.count_label(keys.get(row).is_none(), taken);
             } else if self.offer(Candidate { time: times[row], created: created[row], row: self.rows }) {
                 source = (HERE, row);
+            }
+            if !is_label.value(row) {
+                self.told.feature_rows += 1;
+                self.told.without_time += u64::from(times[row] == NEVER);
             }
             self.rows += 1;
         }
@@ -178,6 +198,20 @@ impl PointInTime {
             self.best = Some(candidate);
         }
         better
+    }
+
+    /// What came of the rows so far.
+    pub fn told(&self) -> Told {
+        self.told
+    }
+
+    fn count_label(&mut self, null_key: bool, taken: bool) {
+        self.told.labels += 1;
+        self.told.null_keys += u64::from(null_key);
+        let Some(best) = self.best.filter(|_| taken) else { return };
+        self.told.found += 1;
+        self.told.oldest = Some(self.told.oldest.map_or(best.time, |oldest| oldest.min(best.time)));
+        self.told.newest = Some(self.told.newest.map_or(best.time, |newest| newest.max(best.time)));
     }
 
     fn is_taken(&self, keys: &Keys, row: usize, t: Moment) -> bool {

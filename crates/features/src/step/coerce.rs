@@ -2,8 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use trainer_data::{Kind, Table};
 
-use super::Transform;
+use super::{Step, Transform};
 use crate::FeatureError;
 use crate::frame::{Frame, FrameColumn, Takes};
 use crate::learned::Learned;
@@ -53,6 +54,25 @@ impl Default for Coerce {
     fn default() -> Self {
         Self { columns: Columns::These(Numeric::Numeric), suffix: None, unparsable: Unparsable::default() }
     }
+}
+
+/// Says which columns are `numeric` to steps that ask, where their types say it: whether that is so. `numbers_are_read`:
+/// whether text that says numbers has become numbers while it was read.
+pub fn resolve(steps: &mut [Step], table: &Table, numbers_are_read: bool) -> bool {
+    let has_text = table.columns().iter().any(|column| column.kind() == Kind::Text);
+    for step in steps {
+        let Step::Coerce(step) = step else { continue };
+        if !matches!(step.columns, Columns::These(_)) {
+            continue;
+        }
+        if has_text && !numbers_are_read {
+            return false;
+        }
+        let is_number = |kind: Kind| matches!(kind, Kind::Boolean | Kind::Integer | Kind::Float | Kind::Null);
+        let numeric = table.columns().iter().filter(|column| is_number(column.kind()));
+        step.columns = Columns::Named(numeric.map(|column| column.name().to_owned()).collect());
+    }
+    true
 }
 
 impl Coerce {

@@ -6,20 +6,24 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
-use trainer_data::{ReadOptions, Table, Warning};
-use trainer_features::dqx::Mark;
+use trainer_data::{Input, ReadOptions, Warning};
+use trainer_features::dqx::{Mark, Reference, RuleSet};
 use trainer_features::expectation::{self, ResultFormat};
 
 use super::{Common, Form, FormArgs};
 use crate::config::document;
-use crate::console;
 use crate::exit::{Exit, Failure};
-use crate::validation::{About, Given, Rules, Splits, Verdict, write, write_splits};
+use crate::input::read_place;
+use crate::progress::{Face, Progress};
+use crate::validation::{
+    About, DqxRules, Given, Passing, Rules, Splits, Verdict, judge_dqx, judge_suite, referred, write,
+};
+use crate::{console, interrupt};
 
 /// Arguments of `trainer validate`.
 #[derive(Debug, Clone, Args)]
 pub struct ValidateArgs {
-    /// File with the rows (Parquet or CSV), or its s3:// address
+    /// File with the rows (Parquet, CSV or JSON lines), or its s3:// address
     #[arg(long, value_name = "FILE")]
     pub input: String,
     /// Suite, validation definition or checkpoint of Great Expectations (1.x or 0.18), rules of DQX, or a list of expectations; JSON or YAML
@@ -103,31 +107,40 @@ pub fn run(args: &ValidateArgs, common: &Common) -> anyhow::Result<Exit> {
     let given =
         Given { parameters: parameters(&args.set)?, format: args.result_format.map(Into::into), pii: args.pii.clone() };
     let (rules, what) = Rules::read(path, &given)?;
-    let (table, mut warnings) = read(&args.input, rules.text_columns())?;
-    mask(&mut warnings, rules.pii());
+    if matches!(rules, Rules::Suite { .. }) && (!splits.is_empty() || !args.reference.is_empty()) {
+        let options = "--annotate, --valid, --quarantine and --reference";
+        return Err(Failure::usage(format!("{options} go with rules of DQX; {what}")).into());
+    }
+    interrupt::listen()?;
+    let progress = Progress::new(Face::of_stderr(common.quiet));
+    let mut rows = Passing::open(&args.input, &rules.text_columns(), &progress)?;
     let now = jiff::Timestamp::now();
-    let about = About { rules: what, input: args.input.clone(), time: now.to_string(), warnings };
+    let about = |rows: &Passing<'_>| {
+        let mut warnings = rows.warnings();
+        mask(&mut warnings, rules.pii());
+        About { rules: what.clone(), input: args.input.clone(), time: now.to_string(), warnings }
+    };
     let verdict = match &rules {
         Rules::Suite { suite, options } => {
-            if !splits.is_empty() || !args.reference.is_empty() {
-                let options = "--annotate, --valid, --quarantine and --reference";
-                return Err(Failure::usage(format!("{options} go with rules of DQX; {}", about.rules)).into());
-            }
-            Verdict::of_suite(&table, suite, options, about)?
+            let (result, count) = rows.settle(|rows| judge_suite(rows, suite, options))?;
+            Verdict::of_suite(result, count, about(&rows))?
         }
         Rules::Dqx { set, pii } => {
-            let known = |name: &&String| table.column(name).is_none();
+            let header = rows.settle(|rows| rows.header())?;
+            let known = |name: &&String| header.column(name).is_none();
             if let Some(unknown) = pii.iter().find(known) {
                 return Err(
                     Failure::usage(format!("pii: expected a column of {}, found `{unknown}`", args.input)).into()
                 );
             }
-            let judged = set.judge(&table, &references(&args.reference)?, pii)?;
+            let references = references(&args.reference, set, &progress)?;
             let mark = Mark { run_time_us: now.as_microsecond(), run_id: uuid::Uuid::new_v4().to_string() };
-            write_splits(&table, set, &judged, &mark, &splits)?;
-            Verdict::of_dqx(&table, set, &judged, about)
+            let rules = DqxRules { set, references: &references, pii, mark: &mark, splits: &splits };
+            let found = rows.settle(|rows| judge_dqx(rows, &rules))?;
+            Verdict::of_dqx(set, &found, about(&rows))
         }
     };
+    progress.finish();
     if let Some(folder) = &args.output_dir {
         write(&verdict, folder)?;
     }
@@ -163,7 +176,8 @@ fn tell(verdict: &Verdict, args: &ValidateArgs, common: &Common) -> anyhow::Resu
 }
 
 fn suggested(args: &ValidateArgs, common: &Common) -> anyhow::Result<Exit> {
-    let (table, mut warnings) = read(&args.input, Vec::new())?;
+    // What is suggested follows from whole columns, sorted.
+    let Input { table, mut warnings, .. } = read_place(&args.input, &ReadOptions::default(), None)?;
     mask(&mut warnings, &args.pii);
     warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
     let kept: Vec<&str> = table.names().filter(|name| !args.pii.iter().any(|pii| pii == name)).collect();
@@ -184,13 +198,6 @@ fn suggested(args: &ValidateArgs, common: &Common) -> anyhow::Result<Exit> {
         None => console::print(&suite)?,
     }
     Ok(Exit::Done)
-}
-
-fn read(path: &str, text: Vec<String>) -> anyhow::Result<(Table, Vec<Warning>)> {
-    let options = ReadOptions { text, ..ReadOptions::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let input = runtime.block_on(trainer_data::read(path, &options))?;
-    Ok((input.table, input.warnings))
 }
 
 /// What is said of cells that are not to be shown may show them.
@@ -219,12 +226,13 @@ fn parameters(arguments: &[String]) -> anyhow::Result<Map<String, Value>> {
     Ok(parameters)
 }
 
-fn references(arguments: &[String]) -> anyhow::Result<BTreeMap<String, Table>> {
+fn references(arguments: &[String], set: &RuleSet, progress: &Progress) -> anyhow::Result<BTreeMap<String, Reference>> {
     let mut references = BTreeMap::new();
     for argument in arguments {
         let (name, path) = pair(argument, "--reference")?;
-        let (table, _) = read(&path, Vec::new()).with_context(|| format!("the reference `{name}`"))?;
-        references.insert(name, table);
+        let read = || Passing::open(&path, &[], progress)?.settle(|rows| referred(rows, set, &name));
+        let keys = read().with_context(|| format!("the reference `{name}`"))?;
+        references.insert(name, keys);
     }
     Ok(references)
 }

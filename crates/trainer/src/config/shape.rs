@@ -236,7 +236,12 @@ pub struct Features {
     pub full_names: bool,
     /// Whether rows of the store that were created after a row's time are not seen: late corrections let nothing look ahead.
     pub created_cutoff: bool,
-    /// What is done to columns, in order; none: what the learner needs, decided by type.
+    /// State that `trainer features run` or `fit` wrote, local or `s3://bucket/path`: its steps come first, with what they
+    /// learned then, and nothing of them is learned again. The keys of this section and `data.ignore` mean the columns
+    /// that it makes.
+    #[schemars(length(min = 1))]
+    pub state: Option<String>,
+    /// What is done to columns, in order, after those of `state`; none: what the learner needs, decided by type.
     pub steps: Vec<Step>,
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use trainer_data::{Kind, Scan, ScanError, Table, Warning};
+use trainer_data::{Scan, ScanError, Table, Warning};
 use trainer_engine::{Engine, Tally};
-use trainer_features::step::coerce::Columns;
+use trainer_features::step::coerce::resolve;
 use trainer_features::{FeatureState, Fitting, PlanScan, PlanSpec, Step, fit};
 use trainer_kernels::Device;
 
@@ -138,22 +138,4 @@ pub fn learn(spec: &PlanSpec, scan: &dyn Scan) -> Result<FeatureState, ScanError
         state = state.advance()?;
     }
     Ok(state)
-}
-
-/// Says which columns are numeric, where their types say it: whether that is so.
-fn resolve(steps: &mut [Step], table: &Table, numbers_are_read: bool) -> bool {
-    let has_text = table.columns().iter().any(|column| column.kind() == Kind::Text);
-    for step in steps {
-        let Step::Coerce(step) = step else { continue };
-        if !matches!(step.columns, Columns::These(_)) {
-            continue;
-        }
-        if has_text && !numbers_are_read {
-            return false;
-        }
-        let is_number = |kind: Kind| matches!(kind, Kind::Boolean | Kind::Integer | Kind::Float | Kind::Null);
-        let numeric = table.columns().iter().filter(|column| is_number(column.kind()));
-        step.columns = Columns::Named(numeric.map(|column| column.name().to_owned()).collect());
-    }
-    true
 }

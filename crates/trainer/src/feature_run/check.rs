@@ -9,7 +9,6 @@ use trainer_data::{Batches, Scan, ScanError, Table};
 use trainer_features::expectation::{Checks, ResultOptions, Suite, ValidationResult};
 
 use crate::exit::Failure;
-use crate::expectations::refusal;
 
 /// Rows that a suite is held against, the first time that all of them are read. A critical expectation that does not hold
 /// ends them with an error.
@@ -103,7 +102,7 @@ impl Checking {
     /// The verdict; why nothing comes of these rows, if so.
     fn judge(&mut self) -> Option<ScanError> {
         let result = self.checks.take()?.finish();
-        let refused = refusal(&result, "the rows");
+        let refused = result.refusal("the rows");
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Done(Box::new(result));
         refused.map(|message| Box::new(Failure::data(message)) as ScanError)
     }

@@ -29,7 +29,7 @@ pub struct Learned {
 /// # Errors
 /// A file that is not there, or is no state.
 pub fn read_state(path: &str) -> anyhow::Result<FeatureState> {
-    Ok(FeatureState::from_json(&fs_err::read_to_string(path)?)?)
+    Ok(crate::state_file::read_state(path)?.0)
 }
 
 /// Learns from the rows of a config: all there is, or one pass over a part of the files.

@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+pub mod cluster;
 mod extract;
 mod learning;
 mod meter;
@@ -13,6 +14,7 @@ mod road;
 mod shard;
 mod store;
 mod summary;
+mod watch;
 
 use std::time::Instant;
 
@@ -56,9 +58,14 @@ pub fn run(loaded: &Loaded<FeatureConfig>, how: &How, progress: &Progress) -> En
     let project = config.project.name.clone();
     let mut summary = Summary { project, trainer: env!("CARGO_PKG_VERSION"), ..Summary::default() };
     let result = batch(config, how, &places, progress, &mut summary);
-    summary.seconds = start.elapsed().as_secs_f64();
     summary.complete = result.is_ok();
-    let mut error = result.err().map(|error| failed(error, &mut summary));
+    let error = result.err().map(|error| failed(error, &mut summary));
+    summarized(&places, summary, error, start)
+}
+
+/// Ends a batch with its last step: what was done is written down.
+fn summarized(places: &Places, mut summary: Summary, mut error: Option<anyhow::Error>, start: Instant) -> Ended {
+    summary.seconds = start.elapsed().as_secs_f64();
     let stored = summary.steps.last().map_or(0, |step| step.rows_out);
     let place = FileSummary { path: places.summary.clone(), rows: 0, bytes: 0, sha256: None };
     summary.steps.push(StepSummary { files: vec![place], ..StepSummary::new("summarize", stored, stored, None) });

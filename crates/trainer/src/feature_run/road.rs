@@ -13,15 +13,17 @@ use trainer_kernels::Device;
 use super::How;
 use super::build::{Build, Workshop};
 use super::check::Checked;
+use super::cluster;
 use super::extract::{self, Headed, HeaderChange};
 use super::meter::{InStep, Meter, Metered, in_step};
 use super::quarantine::Kept;
 use super::store::{self, Places};
 use super::summary::{FileSummary, StepSummary, Summary};
+use super::watch::Watched;
 use crate::config::{BuildStep, Expectations, FeatureConfig};
 use crate::exit::Failure;
 use crate::expectations::suite_of;
-use crate::progress::Progress;
+use crate::progress::{Progress, Stage};
 
 /// All that is opened once.
 pub struct Road<'a> {
@@ -36,7 +38,7 @@ pub struct Road<'a> {
 }
 
 /// An error of a step.
-fn of<E: Into<ScanError>>(step: &'static str) -> impl Fn(E) -> ScanError {
+pub(super) fn of<E: Into<ScanError>>(step: &'static str) -> impl Fn(E) -> ScanError {
     move |error| in_step(step, error.into())
 }
 
@@ -84,7 +86,9 @@ impl<'a> Road<'a> {
     /// The first step that fails.
     pub fn walk(&self, progress: &Progress, summary: &mut Summary) -> Result<(), ScanError> {
         let config = self.config;
-        let (extracted, extract_meter) = Metered::of("extract", Arc::new(self.files.clone()));
+        progress.enter(Stage::Features);
+        let watched = Watched::of(self.files.clone(), progress.teller());
+        let (extracted, extract_meter) = Metered::of("extract", watched);
         let (headed, change) = match &config.extract.header {
             Some(header) => Headed::of(extracted, header, &config.extract.types),
             None => (extracted, HeaderChange::default()),
@@ -97,8 +101,7 @@ impl<'a> Road<'a> {
         let built = self.build(validated);
         let result = built.and_then(|build| {
             let (scan, build_meter) = Metered::of("build", build.scan.clone());
-            let written = store::rows(scan.as_ref(), &self.files, &config.store, &self.places.rows, progress)
-                .map_err(of("store"))?;
+            let written = store::rows(scan.as_ref(), &config.store, &self.places.rows).map_err(of("store"))?;
             Ok((build, build_meter, scan, written))
         });
         if let Err(error) = &result
@@ -149,23 +152,9 @@ impl<'a> Road<'a> {
     /// What the first two steps did, as far as they came.
     fn tell_reading(&self, read: &Reading<'_>, summary: &mut Summary) -> Result<(), ScanError> {
         let report = self.files.report();
-        let dropped = report.dropped_rows();
-        let rows = report.rows + dropped;
-        let mut extract = StepSummary::new("extract", rows, rows, Some(read.extract.spent()));
-        let file = |file: &trainer_data::ScannedFile| FileSummary {
-            path: file.path.clone(),
-            rows: file.rows + file.dropped,
-            bytes: file.bytes,
-            sha256: None,
-        };
-        extract.files = report.files.iter().map(file).collect();
         let spent = read.validate.spent().saturating_sub(read.extract.spent());
-        let mut validate = StepSummary::new("validate", rows, report.rows, Some(spent));
-        if dropped > 0 {
-            validate.dropped.insert("malformed".into(), dropped);
-            let reason = |dropped: &trainer_data::Dropped| (dropped.reason.clone(), dropped.count);
-            validate.malformed = report.dropped.iter().map(reason).collect();
-        }
+        let mut steps = cluster::reading(&report, (Some(read.extract.spent()), Some(spent)));
+        let validate = &mut steps[1];
         if let Some(kept) = &self.kept {
             validate.files = kept.finish().map_err(of("validate"))?.into_iter().map(written).collect();
         }
@@ -177,7 +166,7 @@ impl<'a> Road<'a> {
         summary.warnings.extend(report.warnings.iter().cloned());
         summary.columns.appeared = read.change.appeared.clone();
         summary.columns.disappeared = read.change.disappeared.clone();
-        summary.steps = vec![extract, validate];
+        summary.steps = steps;
         Ok(())
     }
 
@@ -272,7 +261,7 @@ struct Reading<'r> {
 
 /// Cells that were replaced, by column and reason, and the warnings of anything else. Cells that are no number are null
 /// from when they were read on, so that the step finds them missing.
-fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u64>, Vec<Warning>) {
+pub(super) fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u64>, Vec<Warning>) {
     let mut cells = BTreeMap::new();
     let mut rest = Vec::new();
     for warning in warnings {
@@ -280,7 +269,7 @@ fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u6
         match warning.code.as_str() {
             "missing_replaced" => {
                 let read = report.unparsable.iter().find(|it| it.column == column).map_or(0, |it| it.count);
-                cells.insert(format!("{column}.unparsable"), read);
+                *cells.entry(format!("{column}.unparsable")).or_default() += read;
                 cells.insert(format!("{column}.missing"), warning.count.saturating_sub(read));
             }
             "unparsable_replaced" => *cells.entry(format!("{column}.unparsable")).or_default() += warning.count,
@@ -291,7 +280,7 @@ fn replaced(warnings: Vec<Warning>, report: &ScanReport) -> (BTreeMap<String, u6
     (cells, rest)
 }
 
-fn written(file: WrittenFile) -> FileSummary {
+pub(super) fn written(file: WrittenFile) -> FileSummary {
     FileSummary { path: file.path, rows: file.rows, bytes: file.bytes, sha256: Some(file.sha256) }
 }
 
@@ -299,7 +288,7 @@ fn names(scan: &dyn Scan) -> Vec<String> {
     scan.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
-fn suite(expectations: Option<&Expectations>, project: &str) -> Result<Option<Suite>, ScanError> {
+pub(super) fn suite(expectations: Option<&Expectations>, project: &str) -> Result<Option<Suite>, ScanError> {
     let suite = expectations.map(|expectations| suite_of(expectations, project, "validate.expectations")).transpose();
     suite.map_err(|error| in_step("validate", error.into()))
 }

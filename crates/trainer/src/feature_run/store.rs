@@ -1,14 +1,10 @@
 //! The end of the road: the rows, what was learned from them, and what was done.
 
-use trainer_data::{FileScan, Scan, ScanError, SinkOptions, WrittenFile, sink, write_bytes};
+use trainer_data::{Scan, ScanError, SinkOptions, WrittenFile, sink, write_bytes};
 
 use super::Shard;
 use super::summary::Summary;
 use crate::config::{FeatureConfig, Store};
-use crate::progress::{Progress, Stage};
-
-/// Bytes of a MiB, in which progress is told.
-const MIB: u64 = 1 << 20;
 
 /// Where everything goes.
 #[derive(Debug, Clone)]
@@ -66,13 +62,7 @@ fn stem(path: &str) -> &str {
 }
 
 /// Writes all rows, and gives the files their names when the last one has been read.
-pub fn rows(
-    scan: &dyn Scan,
-    files: &FileScan,
-    store: &Store,
-    path: &str,
-    progress: &Progress,
-) -> Result<Vec<WrittenFile>, ScanError> {
+pub fn rows(scan: &dyn Scan, store: &Store, path: &str) -> Result<Vec<WrittenFile>, ScanError> {
     let schema = scan.schema();
     let all: Vec<usize> = (0..schema.fields().len()).collect();
     let batches = scan.open(&all)?;
@@ -83,15 +73,8 @@ pub fn rows(
         ..SinkOptions::default()
     };
     let mut sink = sink(path, &schema, &options)?;
-    progress.enter(Stage::Features);
-    let mut rows = 0;
     for batch in batches {
-        let batch = batch?;
-        rows += batch.num_rows() as u64;
-        sink.write(&batch)?;
-        let (done, of) = files.progress();
-        progress.count(done / MIB, of.div_ceil(MIB));
-        progress.doing(&format!("{rows} rows, MiB"));
+        sink.write(&batch?)?;
     }
     Ok(sink.finish()?)
 }

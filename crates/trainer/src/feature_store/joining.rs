@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use trainer_data::{Column, Fault, InputFile, Table, Warning};
 use trainer_features::FeatureError;
 use trainer_features::feast::{ViewJoin, Wanted};
-use trainer_features::point_in_time::{FeatureSide, LabelSide, Moment, Rule, join as join_view, moments};
+use trainer_features::point_in_time::{FeatureRows, FeatureSide, LabelSide, Moment, Rule, Told};
+use trainer_features::point_in_time::{join as join_view, moments};
 
 use super::labels::time_column;
 use super::opened::OpenStore;
 use super::rows::Rows;
+use crate::exit::anyhow_of;
 
 /// What is asked of a store.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +90,7 @@ pub fn join(store: &OpenStore, labels: &Table, asked: Asked<'_>) -> anyhow::Resu
 }
 
 /// A feature must not hide a column of the labels, nor be hidden by one.
-fn check_names(joins: &[ViewJoin], labels: &Table) -> Result<(), FeatureError> {
+pub(super) fn check_names(joins: &[ViewJoin], labels: &Table) -> Result<(), FeatureError> {
     for (view, feature) in joins.iter().flat_map(|view| view.features.iter().map(move |feature| (view, feature))) {
         if labels.column(&feature.output).is_some() {
             let message = format!("the labels have a column of that name, and view `{}` a feature", view.name);
@@ -108,6 +110,35 @@ fn add(
     asked: Asked<'_>,
     keys: &[&str],
 ) -> anyhow::Result<()> {
+    let (rows, features, rule) = feature_rows(store, view, asked)?;
+    let table = &joined.table;
+    let side = label_side(table, view, time)?;
+    let FeatureRows { scan, keys: key_places, time: at, created, features: cells } = features;
+    let features = FeatureSide { scan: scan.as_ref(), keys: key_places, time: at, created, features: cells };
+    let found = join_view(&side, &features, rule).map_err(anyhow_of)?;
+    let columns = view.features.iter().zip(&found.columns);
+    let columns = columns.map(|(feature, array)| Column::new(&feature.output, array.clone()));
+    let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
+    let mut out = table.with_columns(columns)?;
+    if asked.as_feast_file {
+        let kept: Vec<bool> =
+            found.known.iter().zip(&found.found_uncut).map(|(known, found)| !known || *found).collect();
+        out = out.take(&last_of_alike(&out, &kept, keys, time)?);
+    }
+    joined.views.push(ViewTold::of(&view.name, &found.told, out.rows() as u64));
+    joined.table = out;
+    joined.features.extend(view.features.iter().map(|feature| feature.output.clone()));
+    joined.warnings.extend(rows.warnings);
+    joined.files.extend(rows.files.into_iter().filter(|file| !joined.files.contains(file)).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The rows of a view, and what of them a label may see.
+pub(super) fn feature_rows(
+    store: &OpenStore,
+    view: &ViewJoin,
+    asked: Asked<'_>,
+) -> anyhow::Result<(Rows, FeatureRows, Rule)> {
     let source = &view.source;
     let created = source.created_timestamp_column.as_deref().map(|name| source.column(name));
     let needed = view.keys.iter().map(|key| key.file.as_str()).chain([source.column(&source.timestamp_field)]);
@@ -118,8 +149,8 @@ fn add(
         rows.position(name)
             .ok_or_else(|| missing(name, known.fields().iter().map(|field| field.name().as_str()), &rows))
     };
-    let features = FeatureSide {
-        scan: rows.scan.as_ref(),
+    let features = FeatureRows {
+        scan: rows.scan.clone(),
         keys: view.keys.iter().map(|key| at(&key.file)).collect::<Result<_, _>>()?,
         time: at(source.column(&source.timestamp_field))?,
         created: created.map(at).transpose()?,
@@ -127,35 +158,7 @@ fn add(
     };
     // Without a created time there is nothing to cut off by.
     let rule = Rule { ttl: view.ttl, created_cutoff: asked.created_cutoff && created.is_some() };
-    let table = &joined.table;
-    let side = label_side(table, view, time)?;
-    let found = join_view(&side, &features, rule).map_err(anyhow::Error::from_boxed)?;
-    let columns = view.features.iter().zip(&found.columns);
-    let columns = columns.map(|(feature, array)| Column::new(&feature.output, array.clone()));
-    let columns: Vec<Column> = columns.collect::<Result<_, _>>()?;
-    let mut out = table.with_columns(columns)?;
-    if asked.as_feast_file {
-        let kept: Vec<bool> =
-            found.known.iter().zip(&found.found_uncut).map(|(known, found)| !known || *found).collect();
-        out = out.take(&last_of_alike(&out, &kept, keys, time)?);
-    }
-    let told = found.told;
-    joined.views.push(ViewTold {
-        view: view.name.clone(),
-        rows_in: told.labels,
-        rows_out: out.rows() as u64,
-        rows_without_match: told.labels - told.found,
-        rows_with_null_key: told.null_keys,
-        feature_rows: told.feature_rows,
-        feature_rows_without_time: told.without_time,
-        oldest: told.oldest.map(shown),
-        newest: told.newest.map(shown),
-    });
-    joined.table = out;
-    joined.features.extend(view.features.iter().map(|feature| feature.output.clone()));
-    joined.warnings.extend(rows.warnings);
-    joined.files.extend(rows.files.into_iter().filter(|file| !joined.files.contains(file)).collect::<Vec<_>>());
-    Ok(())
+    Ok((rows, features, rule))
 }
 
 fn label_side<'a>(labels: &'a Table, view: &'a ViewJoin, time: &'a str) -> anyhow::Result<LabelSide<'a>> {
@@ -194,6 +197,20 @@ fn shown(moment: Moment) -> String {
 }
 
 impl ViewTold {
+    pub(super) fn of(view: &str, told: &Told, rows_out: u64) -> Self {
+        Self {
+            view: view.to_owned(),
+            rows_in: told.labels,
+            rows_out,
+            rows_without_match: told.labels - told.found,
+            rows_with_null_key: told.null_keys,
+            feature_rows: told.feature_rows,
+            feature_rows_without_time: told.without_time,
+            oldest: told.oldest.map(shown),
+            newest: told.newest.map(shown),
+        }
+    }
+
     /// One line for people.
     pub fn line(&self) -> String {
         let Self { view, rows_in, rows_out, rows_without_match, .. } = self;

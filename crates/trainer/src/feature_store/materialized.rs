@@ -1,5 +1,7 @@
 //! New rows put where a view's rows are.
 
+mod bucket;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -31,8 +33,8 @@ pub struct Materialized {
     pub without_zone: Vec<String>,
 }
 
-/// Writes rows at the view's source path, whole or not at all: instead of the file that is there, or with `append` after
-/// its rows. In a folder of files they become one more file, called by its content.
+/// Writes rows at the view's source path, local or on S3, whole or not at all: instead of the file that is there, or with
+/// `append` after its rows. In a folder of files they become one more file, called by its content.
 ///
 /// # Errors
 /// A view that is not there or has its files elsewhere; rows that do not fit the view.
@@ -40,8 +42,10 @@ pub fn materialize(store: &OpenStore, view: &str, rows: &Table, append: bool) ->
     let offered = offered(&store.store, view, rows)?;
     let view = store.store.view(view)?;
     let place = store.place(&view.source);
-    if place.contains("://") || place.contains(['*', '?', '[']) {
-        let message = format!("feature view `{}`: expected files in a local file or folder, found {place}", view.name);
+    let in_bucket = place.starts_with("s3://");
+    if (place.contains("://") && !in_bucket) || place.contains(['*', '?', '[']) {
+        let message =
+            format!("feature view `{}`: expected files in a file or folder, local or on S3, found {place}", view.name);
         return Err(Failure::usage(format!("{message}\n  hint: write the file there, and copy it")).into());
     }
     let path = PathBuf::from(&place);
@@ -54,6 +58,9 @@ pub fn materialize(store: &OpenStore, view: &str, rows: &Table, append: bool) ->
         rows_repeated: offered.repeated,
         without_zone: offered.without_zone,
     };
+    if in_bucket {
+        return bucket::materialize(view, &place, offered.table, append, told);
+    }
     if path.is_dir() {
         told.path = into_folder(view, &path, &offered.table, append)?;
         return Ok(told);
@@ -72,12 +79,17 @@ pub fn materialize(store: &OpenStore, view: &str, rows: &Table, append: bool) ->
     Ok(told)
 }
 
+/// Files of a folder are not taken away.
+fn not_replaced(view: &View, folder: &str) -> Failure {
+    let message = format!("feature view `{}`: its files are in folder {folder}", view.name);
+    let hint = "with --append the rows become one more file there; take the others away to replace them";
+    Failure::usage(format!("{message}\n  hint: {hint}"))
+}
+
 /// One more file: its name is that of its content, so that the same rows are there once.
 fn into_folder(view: &View, folder: &Path, table: &Table, append: bool) -> anyhow::Result<PathBuf> {
     if !append {
-        let message = format!("feature view `{}`: its files are in folder {}", view.name, folder.display());
-        let hint = "with --append the rows become one more file there; take the others away to replace them";
-        return Err(Failure::usage(format!("{message}\n  hint: {hint}")).into());
+        return Err(not_replaced(view, &folder.display().to_string()).into());
     }
     let aside = folder.join(format!(".rows-{}.parquet", std::process::id()));
     trainer_data::write_parquet(table, &aside)?;

@@ -10,9 +10,11 @@ mod labels;
 mod materialized;
 mod opened;
 mod rows;
+mod sorted;
 
 pub use brought::{Brought, PartView};
 pub use joining::{Asked, Joined, ViewTold, join};
 pub use labels::time_column;
 pub use materialized::{Materialized, materialize};
 pub use opened::OpenStore;
+pub use sorted::{JoinedRows, join_sorted};

@@ -1,12 +1,11 @@
 use ndarray::Array2;
 use trainer_data::{Dataset, Warning, split};
-use trainer_features::PlanSpec;
 use trainer_models::{Decision, Model, Round};
 use trainer_quality::{DecisionThreshold, FoldSummary, measure};
 
 use super::part::Part;
 use super::predicted::Predicted;
-use super::{Setting, Watch};
+use super::{Recipe, Setting, Watch};
 use crate::exit::Failure;
 
 /// What each row is predicted as by the model that did not see it.
@@ -25,7 +24,7 @@ impl OutOfFold {
     pub fn of(
         setting: &Setting<'_>,
         part: &Part,
-        spec: &PlanSpec,
+        recipe: &Recipe,
         folds: u32,
         watch: &dyn Watch,
     ) -> anyhow::Result<Self> {
@@ -38,7 +37,7 @@ impl OutOfFold {
         let mut all = Self { fold_of, folds, proba: Array2::zeros((rows, classes)) };
         for fold in 0..folds {
             let (train, held_out) = (all.rows(fold, false), all.rows(fold, true));
-            let proba = predict_fold(setting, part, spec, [&train, &held_out], |round| {
+            let proba = predict_fold(setting, part, recipe, [&train, &held_out], |round| {
                 let done = u64::from(fold) * u64::from(round.total) + u64::from(round.done);
                 watch.step(done, u64::from(folds) * u64::from(round.total));
                 watch.flow()
@@ -86,14 +85,14 @@ pub fn few_rows(data: &Dataset, folds: u32) -> Option<Warning> {
 fn predict_fold(
     setting: &Setting<'_>,
     part: &Part,
-    spec: &PlanSpec,
+    recipe: &Recipe,
     [train, held_out]: [&[u32]; 2],
     on_round: impl Fn(&Round) -> std::ops::ControlFlow<()> + Sync,
 ) -> anyhow::Result<Array2<f32>> {
     let table = part.table.take(train);
     let truth = part.truth(train);
-    let (plan, _) = trainer_features::fit(&table, Some(&truth.y), spec)?;
-    let data = truth.with(plan.apply(&table, setting.device)?.matrix);
+    let (plan, _) = recipe.fit(&table, &truth.y)?;
+    let data = truth.with(plan.apply_training(&table, setting.device)?.matrix);
     let model = setting.fit(&data, &on_round)?.model;
     let matrix = plan.apply(&part.table.take(held_out), setting.device)?.matrix;
     Ok(model.predict(&matrix, setting.device)?)

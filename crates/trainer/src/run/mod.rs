@@ -6,6 +6,7 @@ mod judgement;
 mod part;
 mod parts;
 mod predicted;
+mod recipe;
 mod rival;
 mod watch;
 
@@ -20,11 +21,13 @@ use trainer_models::{Fitted, Importance, Job, Learner, Model, ModelError, Round}
 use trainer_quality::{Averaging, Evaluation, FlatMetrics, FoldSummary, GateReport, Values};
 
 use crate::config::Config;
+use crate::state_file::GivenState;
 pub use folds::OutOfFold;
 pub use history::Point;
 pub use part::{Part, Truth, weights};
 pub use parts::Parts;
 pub use predicted::Predicted;
+pub use recipe::Recipe;
 pub use rival::Rival;
 pub use watch::Watch;
 
@@ -41,6 +44,8 @@ pub struct Material {
     pub test: Option<Table>,
     /// The columns to use, where a feature store brought them under a service's name.
     pub select: Option<Vec<String>>,
+    /// What the features start from, where it was learned before.
+    pub state: Option<GivenState>,
     /// A model that this one is held against.
     pub rival: Option<Rival>,
 }
@@ -155,7 +160,9 @@ pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn
     spec.select = material.select.take().or(spec.select);
     let mut warnings = Vec::new();
     let rival = material.rival.take();
-    let parts = Parts::new(material, config, &spec, device, &mut warnings)?;
+    let recipe = Recipe { spec, state: material.state.take() };
+    warnings.extend(recipe.state.iter().flat_map(GivenState::warnings));
+    let parts = Parts::new(material, config, &recipe, device, &mut warnings)?;
     parts.judged()?;
     let training = &config.training;
     let averaging = Averaging::new(training.average, training.positive_label.as_ref(), &parts.train.data.classes)?;
@@ -181,7 +188,7 @@ pub fn fit(mut material: Material, config: &Config, device: &Device, watch: &dyn
         folds => {
             watch.stage(Stage::CrossValidation);
             warnings.extend(folds::few_rows(&parts.train.data, folds));
-            Some(OutOfFold::of(&setting, &parts.train, &spec, folds, watch)?)
+            Some(OutOfFold::of(&setting, &parts.train, &recipe, folds, watch)?)
         }
     };
 

@@ -1,9 +1,9 @@
 use trainer_data::{Fault, Table, Warning, split};
-use trainer_features::{FittedPlan, PlanSpec};
+use trainer_features::FittedPlan;
 use trainer_kernels::Device;
 
 use super::part::{Part, Truth, weights};
-use super::{JudgedPart, Material, Rows};
+use super::{JudgedPart, Material, Recipe, Rows};
 use crate::config::Config;
 use crate::exit::Failure;
 
@@ -27,7 +27,7 @@ impl Parts {
     pub fn new(
         material: Material,
         config: &Config,
-        spec: &PlanSpec,
+        recipe: &Recipe,
         device: &Device,
         warnings: &mut Vec<Warning>,
     ) -> anyhow::Result<Self> {
@@ -46,7 +46,7 @@ impl Parts {
 
         let kept = train.take(&split.train);
         let kept_truth = truth.take(&split.train);
-        let (plan, found) = trainer_features::fit(&kept, Some(&kept_truth.y), spec)?;
+        let (plan, found) = recipe.fit(&kept, &kept_truth.y)?;
         warnings.extend(found);
         if let Some(test) = &test {
             let inputs = plan.inputs().iter().map(|input| input.name.as_str());
@@ -54,7 +54,10 @@ impl Parts {
             trainer_data::check_agreement(&train, test, &columns)?;
         }
         let mut part = |name: &str, table: Table, truth: Truth| -> anyhow::Result<Part> {
-            let applied = plan.apply(&table, device)?;
+            let applied = match name {
+                TRAINING => plan.apply_training(&table, device)?,
+                _ => plan.apply(&table, device)?,
+            };
             warnings.extend(
                 applied
                     .warnings
@@ -75,7 +78,7 @@ impl Parts {
                 Some(part("test", table, Truth { y, weight, classes: truth.classes.clone() })?)
             }
         };
-        let train = part("training", kept, kept_truth)?;
+        let train = part(TRAINING, kept, kept_truth)?;
         Ok(Self { train, validation, test, plan })
     }
 
@@ -105,6 +108,9 @@ impl Parts {
         }
     }
 }
+
+/// The rows that the plan was learned from: where a step knows their classes, none sees its own.
+const TRAINING: &str = "training";
 
 /// Every class must be among the rows that are learned from.
 fn enough_rows(table: &Table, truth: &Truth, kept: &[u32], target: &str) -> anyhow::Result<()> {

@@ -74,6 +74,7 @@ pub fn record_of(run: Recorded<'_>) -> Record {
         Tag::new("trainer.plan_hash", &run.lock.plan_hash),
         Tag::new("trainer.device", &run.lock.device.used),
     ]);
+    tags.extend(run.lock.state_hash.iter().map(|hash| Tag::new("trainer.state_hash", hash)));
     // A run that somebody began keeps its name, unless another is asked for.
     if run.resume.is_none() || config.training.run_name.is_some() {
         tags.push(Tag::new("mlflow.runName", &name));

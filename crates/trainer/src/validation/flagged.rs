@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use trainer_data::{Table, write_parquet_batch};
+use trainer_data::{Compression, DataError, Sink, SinkOptions, Table, sink};
 use trainer_features::dqx::{Judged, Mark, RuleSet};
 
 use crate::exit::Failure;
@@ -46,20 +46,64 @@ impl Splits {
     }
 }
 
-/// Writes them.
-///
-/// # Errors
-/// With the path: when a file cannot be written.
-pub fn write_splits(table: &Table, set: &RuleSet, judged: &Judged, mark: &Mark, splits: &Splits) -> anyhow::Result<()> {
-    let all: Vec<u32> = (0..table.rows() as u32).collect();
-    if let Some(path) = &splits.annotate {
-        write_parquet_batch(&judged.annotated(table, set, mark, &all), path)?;
+/// The files while they are written: they appear when all rows are in them.
+pub struct Flagged<'s> {
+    set: &'s RuleSet,
+    mark: &'s Mark,
+    annotate: Option<Box<dyn Sink>>,
+    valid: Option<Box<dyn Sink>>,
+    quarantine: Option<Box<dyn Sink>>,
+}
+
+impl<'s> Flagged<'s> {
+    /// Opens the files for tables like this one; `none` is what was found in no rows of it.
+    ///
+    /// # Errors
+    /// With the path: when a file cannot be written.
+    pub fn open(
+        like: &Table,
+        none: &Judged,
+        set: &'s RuleSet,
+        mark: &'s Mark,
+        splits: &Splits,
+    ) -> Result<Self, DataError> {
+        let options = SinkOptions { compression: Compression::Zstd, ..SinkOptions::default() };
+        let (plain, flagged) = (like.take(&[]).to_batch(), none.annotated(like, set, mark, &[]));
+        let open = |path: &Option<PathBuf>, schema| {
+            path.as_ref().map(|path| sink(&path.display().to_string(), &schema, &options)).transpose()
+        };
+        Ok(Self {
+            set,
+            mark,
+            annotate: open(&splits.annotate, flagged.schema())?,
+            valid: open(&splits.valid, plain.schema())?,
+            quarantine: open(&splits.quarantine, flagged.schema())?,
+        })
     }
-    if let Some(path) = &splits.quarantine {
-        write_parquet_batch(&judged.annotated(table, set, mark, &judged.quarantined_rows()), path)?;
+
+    /// Writes the next rows.
+    ///
+    /// # Errors
+    /// With the path: when a file cannot be written.
+    pub fn write(&mut self, table: &Table, judged: &Judged) -> Result<(), DataError> {
+        if let Some(sink) = &mut self.annotate {
+            let all: Vec<u32> = (0..table.rows() as u32).collect();
+            sink.write(&judged.annotated(table, self.set, self.mark, &all))?;
+        }
+        if let Some(sink) = &mut self.quarantine {
+            sink.write(&judged.annotated(table, self.set, self.mark, &judged.quarantined_rows()))?;
+        }
+        if let Some(sink) = &mut self.valid {
+            sink.write(&table.take(&judged.valid_rows(self.set)).to_batch())?;
+        }
+        Ok(())
     }
-    if let Some(path) = &splits.valid {
-        trainer_data::write(&table.take(&judged.valid_rows(set)), path)?;
+
+    /// Gives the files their names.
+    ///
+    /// # Errors
+    /// With the path: when a file cannot be written.
+    pub fn finish(self) -> Result<(), DataError> {
+        [self.annotate, self.quarantine, self.valid].into_iter().flatten().try_for_each(|sink| sink.finish().map(drop))
     }
-    Ok(())
 }

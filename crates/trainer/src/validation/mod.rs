@@ -2,12 +2,16 @@
 
 mod checkpoint;
 mod flagged;
+mod judging;
 mod page;
+mod passing;
 mod rules;
 mod verdict;
 mod written;
 
-pub use flagged::{Splits, write_splits};
+pub use flagged::Splits;
+pub use judging::{DqxRules, judge_dqx, judge_suite, referred};
+pub use passing::Passing;
 pub use rules::{Given, Rules};
 pub use verdict::{About, Line, Verdict};
 pub use written::write;

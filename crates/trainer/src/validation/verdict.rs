@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use trainer_data::{Table, Warning};
-use trainer_features::dqx::{Criticality, Judged, RuleSet};
-use trainer_features::expectation::{ResultOptions, Severity, Suite, ValidationResult};
+use trainer_data::Warning;
+use trainer_features::dqx::{Criticality, RuleSet};
+use trainer_features::expectation::{Severity, ValidationResult};
 
+use super::judging::DqxFound;
 use crate::lock::Program;
 
 /// One rule and what was found.
@@ -46,24 +47,22 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Holds a suite against a table.
+    /// What came of a suite.
     ///
     /// # Errors
-    /// For options that name a column which is not there.
-    pub fn of_suite(table: &Table, suite: &Suite, options: &ResultOptions, about: About) -> anyhow::Result<Self> {
-        let mut checks = suite.begin_table(table, options.clone())?;
-        checks.add(table, 0)?;
-        let mut result = checks.finish();
+    /// A result that is no JSON.
+    pub fn of_suite(mut result: ValidationResult, rows: u64, about: About) -> anyhow::Result<Self> {
         result.meta.insert("run_id".into(), json!({ "run_name": null, "run_time": about.time }));
         result.meta.insert("trainer_version".into(), Program::this().version.into());
         let mut warnings = about.warnings.clone();
         warnings.extend(result.results.iter().filter(|one| one.success).filter_map(|one| one.warning()));
-        Ok(about.verdict(table, lines_of(&result), warnings, serde_json::to_value(&result)?))
+        Ok(about.verdict(rows, lines_of(&result), warnings, serde_json::to_value(&result)?))
     }
 
     /// What came of rules of DQX.
-    pub fn of_dqx(table: &Table, set: &RuleSet, judged: &Judged, about: About) -> Self {
-        let counts = judged.counts(set);
+    pub fn of_dqx(set: &RuleSet, found: &DqxFound, about: About) -> Self {
+        let DqxFound { tally, warnings } = found;
+        let counts = tally.counts(set);
         let lines = counts.iter().map(|count| Line {
             met: count.rows == 0,
             decides: count.criticality == Criticality::Error,
@@ -71,29 +70,28 @@ impl Verdict {
             name: count.name.clone(),
             on: count.columns.join(", "),
             found: match &count.example {
-                Some(example) => format!("{} of {} rows: {example}", count.rows, table.rows()),
+                Some(example) => format!("{} of {} rows: {example}", count.rows, tally.rows),
                 None => "no row breaks it".to_owned(),
             },
         });
         let result = json!({
-            "success": !judged.breaks(set, Criticality::Error),
-            "rows": table.rows(),
-            "valid_rows": judged.valid_rows(set).len(),
-            "invalid_rows": judged.quarantined_rows().len(),
+            "success": !tally.breaks(set, Criticality::Error),
+            "rows": tally.rows,
+            "valid_rows": tally.valid,
+            "invalid_rows": tally.flagged,
             "rules": counts,
             "rule_set_fingerprint": set.fingerprint,
             "run_time": about.time,
             "trainer_version": Program::this().version,
         });
         // Each rule says it once, however many rules there are.
-        let unique: BTreeMap<String, Warning> = judged
-            .warnings
+        let unique: BTreeMap<String, Warning> = warnings
             .iter()
             .map(|warning| (format!("{:?} {}", warning.column, warning.message), warning.clone()))
             .collect();
         let warnings = about.warnings.iter().cloned().chain(unique.into_values()).collect();
         let lines = lines.collect();
-        about.verdict(table, lines, warnings, result)
+        about.verdict(tally.rows, lines, warnings, result)
     }
 
     /// Whether every rule that decides holds.
@@ -132,9 +130,9 @@ pub struct About {
 }
 
 impl About {
-    fn verdict(self, table: &Table, lines: Vec<Line>, warnings: Vec<Warning>, result: Value) -> Verdict {
+    fn verdict(self, rows: u64, lines: Vec<Line>, warnings: Vec<Warning>, result: Value) -> Verdict {
         let Self { rules, input, time, .. } = self;
-        Verdict { rules, input, rows: table.rows() as u64, time, lines, warnings, result }
+        Verdict { rules, input, rows, time, lines, warnings, result }
     }
 }
 

@@ -18,9 +18,26 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from ._native import FeatureError, PointInTime, State
+from ._native import Checks, FeatureError, Files, Folder, Part, PointInTime, Reading, Share, State
 
-__all__ = ["FeatureError", "PointInTime", "State", "advance", "begin", "fit_state", "inspect", "merge", "schema", "transform"]
+__all__ = [
+    "Checks",
+    "FeatureError",
+    "Files",
+    "Folder",
+    "Part",
+    "PointInTime",
+    "Reading",
+    "Share",
+    "State",
+    "advance",
+    "begin",
+    "fit_state",
+    "inspect",
+    "merge",
+    "schema",
+    "transform",
+]
 
 
 def begin(spec: str, schema: pa.Schema) -> bytes:

@@ -1,18 +1,25 @@
 //! `trainer features join`: labels with the features of a store.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use trainer_data::ReadOptions;
+use trainer_data::{
+    FileScan, InputFile, ReadOptions, Scan as _, ScanError, ScanOptions, Table, TableFile, TypeChanged, Warning,
+};
+use trainer_engine::Engine;
 use trainer_features::feast::Wanted;
 
+use super::run::LimitArgs;
 use crate::command::predict::outputs;
 use crate::command::{Common, Form};
-use crate::console;
-use crate::exit::{Exit, Failure};
-use crate::feature_store::{Asked, Joined, OpenStore, join, time_column};
+use crate::exit::{Exit, Failure, anyhow_of};
+use crate::feature_store::{Asked, Joined, JoinedRows, OpenStore, ViewTold, join, join_sorted, time_column};
 use crate::input::read_place;
+use crate::{console, interrupt};
 
 /// Arguments of `trainer features join`.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +45,13 @@ pub struct JoinArgs {
     /// Drop labels as another store does: feast-file is Feast's `type: file`
     #[arg(long, value_name = "STORE")]
     pub compat: Option<Compat>,
+    /// Memory for rows, such as 2GiB: labels and rows of views are sorted, and what needs more is spilled to disk
+    /// [default: the labels and what they take are held in memory]
+    #[arg(long, value_name = "SIZE", conflicts_with = "compat")]
+    pub memory: Option<ByteSize>,
+    /// Folder for what is spilled [default: the system's]
+    #[arg(long, value_name = "DIR", requires = "memory")]
+    pub spill_dir: Option<PathBuf>,
     /// File to write (Parquet or CSV, by its name); `json` or `text` say how the result is told on stdout, and may be
     /// given beside the file
     #[arg(short, long, value_name = "FILE|json|text", required = true)]
@@ -66,29 +80,91 @@ pub fn run(args: &JoinArgs, common: &Common) -> anyhow::Result<Exit> {
         created_cutoff: args.created_cutoff,
         as_feast_file: args.compat == Some(Compat::FeastFile),
     };
-    let labels = read_place(&args.entities, &ReadOptions::default(), None)?;
-    let time = time_column(&labels.table)?;
-    if time != "event_timestamp" {
-        common.note(&format!("`{time}` is taken as the time of each label: there is no `event_timestamp`"));
-    }
-    let mut joined = join(&store, &labels.table, asked)?;
-    joined.warnings.splice(0..0, labels.warnings);
-    joined.warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
-    trainer_data::write(&joined.table, file)?;
-    console::print(&told(&joined, file, form))?;
+    let told = match args.memory {
+        Some(_) => sorted(args, file, &store, asked, common)?,
+        None => in_memory(args, file, &store, asked, common)?,
+    };
+    told.warnings.iter().for_each(|warning| common.warn(&crate::warned::text(warning)));
+    console::print(&told.text(file, form))?;
     Ok(Exit::Done)
 }
 
-fn told(joined: &Joined, file: &Path, form: Form) -> String {
-    let Joined { table, views, files, warnings, .. } = joined;
-    match form {
-        Form::Json => format!(
-            "{:#}\n",
-            json!({ "output": file, "rows": table.rows(), "views": views, "files": files, "warnings": warnings })
-        ),
-        Form::Text => {
-            let views: String = views.iter().map(|view| view.line() + "\n").collect();
-            format!("{views}{}: {} rows\n", file.display(), table.rows())
+/// What was done.
+struct Told {
+    rows: u64,
+    views: Vec<ViewTold>,
+    files: Vec<InputFile>,
+    warnings: Vec<Warning>,
+}
+
+fn in_memory(
+    args: &JoinArgs,
+    file: &Path,
+    store: &OpenStore,
+    asked: Asked<'_>,
+    common: &Common,
+) -> anyhow::Result<Told> {
+    let labels = read_place(&args.entities, &ReadOptions::default(), None)?;
+    tell_time(time_column(&labels.table)?, common);
+    let Joined { table, views, files, warnings, .. } = join(store, &labels.table, asked)?;
+    trainer_data::write(&table, file)?;
+    let warnings = labels.warnings.into_iter().chain(warnings).collect();
+    Ok(Told { rows: table.rows() as u64, views, files, warnings })
+}
+
+/// In as little memory as was asked for; once more from the start when a column of the labels turned out to be of another
+/// type than its first rows.
+fn sorted(args: &JoinArgs, file: &Path, store: &OpenStore, asked: Asked<'_>, common: &Common) -> anyhow::Result<Told> {
+    interrupt::listen()?;
+    let limits = LimitArgs { memory: args.memory, spill_dir: args.spill_dir.clone() };
+    let engine = Engine::open(&limits.limits(common))?;
+    let mut labels = FileScan::open(&args.entities, &ScanOptions::default())?;
+    loop {
+        let header = Table::from_batch(&RecordBatch::new_empty(labels.schema()))?;
+        let joined = join_sorted(store, Arc::new(labels.clone()), asked, &engine)?;
+        match written(&joined, file) {
+            Ok(rows) => {
+                tell_time(time_column(&header)?, common);
+                let views = joined.views();
+                let warnings = labels.report().warnings.into_iter().chain(joined.warnings).collect();
+                return Ok(Told { rows, views, files: joined.files, warnings });
+            }
+            Err(error) => match error.downcast::<TypeChanged>() {
+                Ok(change) => labels = labels.widened(&change)?,
+                Err(error) => return Err(anyhow_of(error)),
+            },
+        }
+    }
+}
+
+fn written(joined: &JoinedRows, file: &Path) -> Result<u64, ScanError> {
+    let schema = joined.scan.schema();
+    let mut out = TableFile::create(file, &Table::from_batch(&RecordBatch::new_empty(schema.clone()))?)?;
+    let all: Vec<usize> = (0..schema.fields().len()).collect();
+    for batch in joined.scan.open(&all)? {
+        out.add(&Table::from_batch(&batch?)?)?;
+    }
+    Ok(out.finish()?)
+}
+
+fn tell_time(time: &str, common: &Common) {
+    if time != "event_timestamp" {
+        common.note(&format!("`{time}` is taken as the time of each label: there is no `event_timestamp`"));
+    }
+}
+
+impl Told {
+    fn text(&self, file: &Path, form: Form) -> String {
+        let Self { rows, views, files, warnings } = self;
+        match form {
+            Form::Json => format!(
+                "{:#}\n",
+                json!({ "output": file, "rows": rows, "views": views, "files": files, "warnings": warnings })
+            ),
+            Form::Text => {
+                let views: String = views.iter().map(|view| view.line() + "\n").collect();
+                format!("{views}{}: {rows} rows\n", file.display())
+            }
         }
     }
 }

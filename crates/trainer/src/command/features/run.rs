@@ -9,7 +9,7 @@ use super::spark::{self, Engine};
 use crate::command::{Common, ConfigArgs, Form, FormArgs};
 use crate::config::{FeatureConfig, Loaded};
 use crate::exit::{Exit, Failure};
-use crate::feature_run::{How, Shard, run as run_features};
+use crate::feature_run::{Ended, How, Shard, run as run_features};
 use crate::progress::{Face, Progress};
 use crate::{console, interrupt};
 
@@ -64,7 +64,8 @@ impl LimitArgs {
 pub fn run(args: &RunArgs, common: &Common) -> anyhow::Result<Exit> {
     let loaded: Loaded<FeatureConfig> = args.config.load_as(common)?;
     if let Engine::Spark(master) = &args.engine {
-        return spark::submit(&loaded.config, master, common);
+        let ended = spark::submit(&loaded.config, master, common)?;
+        return tell(ended, common, args.form.form);
     }
     interrupt::listen()?;
     let progress = Progress::new(Face::of_stderr(common.quiet));
@@ -81,6 +82,11 @@ pub fn run(args: &RunArgs, common: &Common) -> anyhow::Result<Exit> {
     let how = How { limits: args.limits.limits(common), shard };
     let ended = run_features(&loaded, &how, &progress);
     progress.finish();
+    tell(ended, common, args.form.form)
+}
+
+/// Tells what was done.
+fn tell(ended: Ended, common: &Common, form: Form) -> anyhow::Result<Exit> {
     for warning in &ended.summary.warnings {
         common.warn(&crate::warned::text(warning));
     }
@@ -89,7 +95,7 @@ pub fn run(args: &RunArgs, common: &Common) -> anyhow::Result<Exit> {
         lines.iter().for_each(|line| console::say(line));
         return Err(error);
     }
-    match args.form.form {
+    match form {
         Form::Json => console::print_json(&serde_json::to_value(&ended.summary)?)?,
         Form::Text => console::print(&(lines.join("\n") + "\n"))?,
     }

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use serde_json::Value as Json;
-use trainer_data::{FileFormat, Malformed};
+use trainer_data::Malformed;
 use trainer_engine::RowStep;
 
 use crate::command::Common;
 use crate::config::{BuildStep, FeatureConfig};
-use crate::console;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
+use crate::expectations::suite_of;
+use crate::feature_run::Ended;
+use crate::feature_run::cluster::{self, Told};
 
 /// Which engine makes the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,36 +39,43 @@ impl std::str::FromStr for Engine {
 }
 
 /// What only the local engine does, each with its place in the config.
-pub fn refusals(config: &FeatureConfig) -> Vec<String> {
+///
+/// # Errors
+/// A suite that cannot be read.
+pub fn refusals(config: &FeatureConfig) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
-    let is_parquet = |path: &str, format: Option<FileFormat>| match format {
-        Some(format) => format == FileFormat::Parquet,
-        None => path.ends_with(".parquet") || path.ends_with(".pq"),
-    };
     let (extract, validate, store) = (&config.extract, &config.validate, &config.store);
     let mut refuse = |is: bool, what: &str| found.extend(is.then(|| what.to_owned()));
-    refuse(!is_parquet(&extract.path, extract.format), "extract: files other than Parquet");
-    refuse(!is_parquet(&store.path, store.format), "store: files other than Parquet");
-    refuse(!extract.types.is_empty(), "extract.types");
     refuse(extract.header.is_some(), "extract.header");
-    refuse(validate.expectations.is_some(), "validate.expectations");
     refuse(validate.malformed == Malformed::Quarantine, "validate.malformed: quarantine");
     refuse(!config.inputs.is_empty(), "inputs");
     refuse(!store.partition_by.is_empty(), "store.partition_by");
     refuse(!matches!(config.device.as_str(), "auto" | "cpu"), &format!("device: {}", config.device));
+    if let Some(expectations) = &validate.expectations {
+        let suite = suite_of(expectations, &config.project.name, "validate.expectations")?;
+        for name in suite.needing_all_values() {
+            refuse(true, &format!("validate.expectations: {name}"));
+        }
+    }
     for (at, step) in config.build.iter().enumerate() {
-        let is_local = matches!(step, BuildStep::Rows(step) if !matches!(step, RowStep::Select(_)));
+        let is_local = match step {
+            BuildStep::Rows(step) => !matches!(step, RowStep::Select(_)),
+            // It looks at the rows' order.
+            BuildStep::Columns(step) => step.name() == "target_mean",
+        };
         refuse(is_local, &format!("build[{at}]: {}", step.name()));
     }
-    found
+    Ok(found)
 }
 
 /// Hands the config to Spark and waits for it.
 ///
 /// # Errors
-/// What only the local engine does (exit 2), a Python or a Spark that is not there (exit 2), a job that failed (exit 3).
-pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::Result<Exit> {
-    let found = refusals(config);
+/// What only the local engine does (exit 2), a Python or a Spark that is not there (exit 2), a job that said nothing of
+/// itself (exit 3). What it says of itself, its failure too, is what comes back.
+pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::Result<Ended> {
+    let start = Instant::now();
+    let found = refusals(config)?;
     if !found.is_empty() {
         let message = format!("expected what Spark does as one machine does, found {}", found.join("; "));
         return Err(Failure::usage(format!("{message}\n  hint: use `--engine local`, or leave these out")).into());
@@ -74,8 +83,8 @@ pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::
     let python = std::env::var("PYSPARK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let program = program(&python)?;
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("config.json");
-    fs_err::write(&file, serde_json::to_vec(config)?)?;
+    let file = folder.path().join("job.json");
+    fs_err::write(&file, serde_json::to_vec(&cluster::job(config)?)?)?;
     let submit = spark_submit(&python);
     common.note(&format!("{} --master {master} {}", submit.display(), program.display()));
     let mut command = Command::new(&submit);
@@ -84,15 +93,15 @@ pub fn submit(config: &FeatureConfig, master: &str, common: &Common) -> anyhow::
         let hint = "hint: set SPARK_HOME, or put spark-submit on the PATH";
         Failure::usage(format!("expected to start {}, found: {error}\n  {hint}", submit.display()))
     })?;
-    if !run.status.success() {
-        return Err(Failure::data(format!("the job on {master} ended with {}", run.status)).into());
-    }
     let told = String::from_utf8_lossy(&run.stdout);
-    let line = told.lines().rev().find(|line| line.starts_with('{')).unwrap_or_default();
-    let told: Json = serde_json::from_str(line)
-        .map_err(|_| Failure::data("expected what the job did as its last line, found none".to_owned()))?;
-    console::print_json(&told)?;
-    Ok(Exit::Done)
+    let line = told.lines().rev().find(|line| line.starts_with('{'));
+    let told: Option<Told> = line.and_then(|line| serde_json::from_str(line).ok());
+    let Some(told) = told.filter(|told| run.status.success() || told.has_failed()) else {
+        return Err(Failure::data(format!("the job on {master} ended with {}", run.status)).into());
+    };
+    common.note(&format!("{} tasks shared the files", told.shares));
+    told.notes.iter().for_each(|note| common.note(note));
+    Ok(cluster::told(config, told, start))
 }
 
 /// The wheel's program.

@@ -1,125 +1,154 @@
 """A config of features on Spark: what `trainer features run --engine spark://...` hands to `spark-submit`.
 
-    spark-submit --master spark://host:7077 .../trainer_features/spark/run.py CONFIG.json
+    spark-submit --master spark://host:7077 .../trainer_features/spark/run.py JOB.json
 
-CONFIG.json is the config as `trainer` understood it: variables put in, defaults filled. Only what Spark and the wheel do
-exactly as one machine does is run; everything else is refused before anything starts, all of it at once.
+JOB.json is the config as `trainer` understood it, with how its files are read (`scan`), its expectations (`suite`) and its
+steps, those that are one plan together (`sections`). The last line of the output is what was done, as JSON.
+
+Spark parses nothing: each task reads a share of the files with the reader of `trainer`. All is read once to find types,
+rows that are not well formed and what the expectations say; once for each pass of what learns; and once to build and store.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer_features import Checks, FeatureError, Files, Folder, State
 from trainer_features.fault import fault
-from trainer_features.spark.columns import Told, fit, transform
+from trainer_features.spark.chain import Chain, total
+from trainer_features.spark.shares import Shares, merged
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
 
-# Row steps of the local engine. Spark's SQL divides, compares and groups by other rules: its result would not be ours.
-_LOCAL_ROWS = ("filter", "derive", "dedupe", "join", "group", "sql")
-
-
-def refusals(config: dict) -> list[str]:
-    """What only the local engine does, each with its place in the config."""
-    extract, store = config["extract"], config["store"]
-    validate = config.get("validate") or {}
-    found = []
-    for name, part in (("extract", extract), ("store", store)):
-        if (part.get("format") or _extension(part["path"])) not in ("parquet", "pq"):
-            found.append(f"{name}: files other than Parquet")
-    for name in ("types", "header"):
-        if extract.get(name):
-            found.append(f"extract.{name}")
-    if validate.get("expectations"):
-        found.append("validate.expectations")
-    if validate.get("quarantine"):
-        found.append("validate.quarantine")
-    if config.get("inputs"):
-        found.append("inputs")
-    if store.get("partition_by"):
-        found.append("store.partition_by")
-    if config.get("device", "auto") not in ("auto", "cpu"):
-        found.append(f"device: {config['device']}")
-    names = [_name(step) for step in config.get("build") or []]
-    found.extend(f"build[{at}]: {name}" for at, name in enumerate(names) if name in _LOCAL_ROWS)
-    return found
+    from trainer_features.spark.shares import Passed
 
 
-def run(spark: SparkSession, config: dict) -> dict:
-    """Reads, builds and stores; what was done, as `summary.json` tells it, with the states that were learned."""
-    found = refusals(config)
-    if found:
-        message = f"expected what Spark does as one machine does, found {'; '.join(found)}"
-        raise fault("local_engine_only", message, "use `--engine local`, or leave these out")
-    df = spark.read.parquet(_url(config["extract"]["path"]))
-    states, told = [], []
-    for steps in _sections(config.get("build") or []):
-        if _name(steps[0]) == "select":
-            df = _selected(df, steps[0]["select"])
-            continue
-        state = fit(df, json.dumps({"steps": steps, "pii": config.get("pii") or []}))
-        told.append(Told(spark))
-        df = transform(df, state, told[-1])
-        states.append(state)
-    path = _url(config["store"]["path"])
-    df.write.mode("overwrite").parquet(path)
-    return {
-        "project": (config.get("project") or {}).get("name"),
-        "path": path,
-        "columns": df.columns,
-        "warnings": [warning for state in states for warning in state.warnings]
-        + [warning for found in told for warning in found.warnings],
-        "states": [state.to_bytes().decode() for state in states],
-    }
+class Run:
+    """One run: what was done so far, and the step that is on its way."""
 
+    def __init__(self, spark: SparkSession, job: dict, passed: Passed = iter) -> None:
+        self._spark, self._job, self._passed = spark, job, passed
+        self._config = job["config"]
+        self._step, self._since = "extract", time.monotonic()
+        self.done: dict = {"seconds": {}, "notes": [], "shares": 0}
 
-def _sections(build: list[dict]) -> Iterator[list[dict]]:
-    """Steps of columns that stand side by side are one plan; a step of rows stands alone."""
-    columns: list[dict] = []
-    for step in build:
-        if _name(step) == "select":
-            if columns:
-                yield columns
-            yield [step]
-            columns = []
-        else:
-            columns.append(step)
-    if columns:
-        yield columns
+    def __call__(self) -> dict:
+        """Does all steps; one that fails is told as `failed`, and ends them."""
+        folder = None
+        try:
+            files = Files(self._config["extract"]["path"], json.dumps(self._job["scan"]))
+            files = self._validate(files)
+            self._enter("build")
+            chain = self._build(files)
+            schema = chain.schema(files.schema)
+            self._enter("store")
+            store = self._config["store"]
+            how = {name: store[name] for name in ("format", "compression") if store.get(name)}
+            folder = Folder.begin(store["path"], json.dumps(how))
+            parts = self._shares(files).stored(chain, folder, schema)
+            self.done["files"] = json.loads(folder.settle([part for part, _ in parts]))
+            folder = None
+            self.done["stored"] = schema.names
+            self.done["warnings"] += total(odd for _, odd in parts)
+            self._enter("done")
+        except FeatureError as error:
+            self.done["failed"] = {"step": self._step, "exit_code": getattr(error, "exit_code", 3), "error": str(error)}
+        finally:
+            if folder is not None:
+                folder.abandon()
+        return self.done
 
+    def _enter(self, step: str) -> None:
+        now = time.monotonic()
+        self.done["seconds"][self._step] = now - self._since
+        self._step, self._since = step, now
 
-def _selected(df: DataFrame, names: list[str] | dict[str, str]) -> DataFrame:
-    pairs = names.items() if isinstance(names, dict) else ((name, name) for name in names)
-    return df.select(*(df[f"`{old}`"].alias(new) for new, old in pairs))
+    def _shares(self, files: Files) -> Shares:
+        shares = Shares(self._spark, files, self._passed)
+        self.done["shares"] = len(shares.shares)
+        return shares
 
+    def _validate(self, files: Files) -> Files:
+        """Reads all rows once: the files with types that hold every cell. What was left out is counted, and critical
+        expectations hold."""
+        try:
+            found = self._judged(files)
+        except FeatureError as error:
+            if error.code != "type_changed":
+                raise
+            self.done["notes"].append(f"{error}: all is read again with that type")
+            files = files.retyped(self._shares(files).looked())
+            found = self._judged(files)
+        self.done["extracted"] = files.schema.names
+        self.done["report"] = json.loads(files.report([report for report, _ in found]))
+        self._enter("validate")
+        suite = self._suite()
+        if suite:
+            checks = Checks(suite, files.schema, self._config.get("pii") or [])
+            for _, part in found:
+                checks.merge(part)
+            result, refusal = checks.finish()
+            self.done["validation"] = json.loads(result)
+            if refusal:
+                error = fault("expectations", refusal)
+                error.exit_code = 3
+                raise error
+        return files
 
-def _name(step: dict) -> str:
-    return next(iter(step))
+    def _judged(self, files: Files) -> list[tuple[str, bytes | None]]:
+        suite, pii, schema = self._suite(), self._config.get("pii") or [], files.schema
+        return self._shares(files).judged((lambda: Checks(suite, schema, pii)) if suite else None)
 
+    def _suite(self) -> str | None:
+        suite = self._job.get("suite")
+        return json.dumps(suite) if suite else None
 
-def _extension(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2].rpartition(".")[2].lower()
+    def _build(self, files: Files) -> Chain:
+        """Learns what there is to learn."""
+        chain = Chain()
+        self.done.update({"warnings": [], "states": [], "parts": []})
+        for number, section in enumerate(self._job["sections"]):
+            schema = chain.schema(files.schema)
+            if "select" in section:
+                chain.select(section["select"])
+                self.done["parts"].append("select")
+                continue
+            spec = json.dumps({"steps": section["steps"], "pii": section.get("pii") or []})
+            state = None
+            if not section["learns"]:
+                state = State.of_columns(spec, schema, number == 0, files.numbers_are_read)
+            learned = state is None
+            if state is None:
+                state = self._learned(files, chain, State.begin(spec, schema), schema)
+                self.done["warnings"] += state.warnings
+                self.done["states"].append(state.to_bytes().decode())
+            chain.plan(state, learned)
+        return chain
 
-
-def _url(path: str) -> str:
-    """Hadoop's name for S3."""
-    return "s3a://" + path.removeprefix("s3://") if path.startswith("s3://") else path
+    def _learned(self, files: Files, chain: Chain, state: State, schema: pa.Schema) -> State:
+        while not state.is_done:
+            state = merged(state, self._shares(files).learned(chain, state), schema)
+        return state
 
 
 def main() -> None:
     from pyspark.sql import SparkSession
 
-    config = json.loads(Path(sys.argv[1]).read_text())
-    spark = SparkSession.builder.appName((config.get("project") or {}).get("name") or "trainer features").getOrCreate()
+    job = json.loads(Path(sys.argv[1]).read_text())
+    name = (job["config"].get("project") or {}).get("name") or "trainer features"
+    spark = SparkSession.builder.appName(name).getOrCreate()
     try:
-        print(json.dumps(run(spark, config)))
+        done = Run(spark, job)()
+        print(json.dumps(done), flush=True)
     finally:
         spark.stop()
+    sys.exit(done.get("failed", {}).get("exit_code", 0))
 
 
 if __name__ == "__main__":
