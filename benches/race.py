@@ -1,4 +1,7 @@
-"""Fits of random forests: ours beside scikit-learn, XGBoost, LightGBM and scikit-learn-intelex.
+"""Fits of trees: ours beside scikit-learn, XGBoost, LightGBM and scikit-learn-intelex.
+
+`--learner random_forest` (depth 10, sqrt) or `gradient_boosting` (depth 6, level by level, learning rate 0.1; without
+scikit-learn-intelex, which has none).
 
 Same rows, same cores, same run, one fresh process a fit, repeats interleaved. Two clocks:
   fit  only the call that fits, bins and internal matrices included, on arrays in memory;
@@ -15,7 +18,11 @@ from pathlib import Path
 
 import machine
 
-PEERS = ("sklearn", "xgboost", "lightgbm", "sklearnex")
+PEERS = {
+    "random_forest": ("sklearn", "xgboost", "lightgbm", "sklearnex"),
+    "gradient_boosting": ("sklearn", "xgboost", "lightgbm"),
+}
+DEPTHS = {"random_forest": 10, "gradient_boosting": 6}
 PACKAGES = ("scikit-learn", "xgboost-cpu", "lightgbm", "scikit-learn-intelex", "numpy", "pyarrow")
 FEATURES = 28
 # name: train rows, test rows, trees
@@ -43,21 +50,51 @@ def data(rows, test_rows):
     return str(folder)
 
 
-def config(folder, trees, depth, seed):
+def config(folder, learner, trees, depth, seed):
     """The config that `trainer fit` takes for the same task."""
     path = folder / "config.yaml"
+    if learner == "random_forest":
+        params = f"n_estimators: {trees}, max_depth: {depth}, max_features: sqrt"
+    else:
+        params = f"max_iter: {trees}, max_depth: {depth}, max_leaf_nodes: null, grow_policy: depthwise"
     path.write_text(f"""project: {{name: race}}
 data: {{source: {folder}, train_path: train.parquet, test_path: test.parquet, validation_split: 0}}
 model:
-  type: random_forest
-  params: {{n_estimators: {trees}, max_depth: {depth}, max_features: sqrt, random_state: {seed}}}
+  type: {learner}
+  params: {{{params}, random_state: {seed}}}
 training: {{cv_folds: 0}}
 """)
     return path
 
 
-def peer_model(name, trees, depth, seed, threads):
-    """A peer's forest with the parameters that mean the same."""
+def boosting_peer(name, rounds, depth, seed, threads):
+    """A peer's boosting with the parameters that mean the same; at most 255 bins, leaves of at least 20 rows."""
+    if name == "sklearn":
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier(
+            max_iter=rounds, max_depth=depth, max_leaf_nodes=2**depth, learning_rate=0.1, early_stopping=False,
+            random_state=seed,
+        )
+    if name == "xgboost":
+        import xgboost
+
+        return xgboost.XGBClassifier(
+            n_estimators=rounds, max_depth=depth, learning_rate=0.1, reg_lambda=0.0, tree_method="hist",
+            n_jobs=threads, random_state=seed,
+        )
+    import lightgbm
+
+    return lightgbm.LGBMClassifier(
+        n_estimators=rounds, max_depth=depth, num_leaves=2**depth, learning_rate=0.1, min_child_samples=20,
+        n_jobs=threads, random_state=seed, verbose=-1,
+    )
+
+
+def peer_model(learner, name, trees, depth, seed, threads):
+    """A peer's model with the parameters that mean the same."""
+    if learner == "gradient_boosting":
+        return boosting_peer(name, trees, depth, seed, threads)
     share = 5 / FEATURES
     if name == "sklearn":
         from sklearn.ensemble import RandomForestClassifier
@@ -101,7 +138,7 @@ def peer(args):
         return np.column_stack(columns), table["target"].to_numpy()
 
     x, y = arrays("train.parquet")
-    model = peer_model(args.peer, args.trees, args.depth, args.seed, args.threads)
+    model = peer_model(args.learner, args.peer, args.trees, args.depth, args.seed, args.threads)
     start = time.perf_counter()
     model.fit(x, y)
     fit_s = time.perf_counter() - start
@@ -117,17 +154,18 @@ def peer(args):
 
 def run_peer(name, folder, trees, args, seed):
     command = [sys.executable, __file__, "--peer", name, "--data", folder, "--trees", trees, "--depth", args.depth]
+    command += ["--learner", args.learner]
     child = machine.timed(command + ["--threads", args.threads, "--seed", seed], args.threads)
     told = machine.told_json(child["stdout"])
     return told | {"end_s": child["wall_s"], "end_cpu_s": child["cpu_s"], "peak_rss_mib": child["peak_rss_mib"]}
 
 
 def run_ours(folder, trees, args, seed):
-    shape = ["--trees", trees, "--depth", args.depth, "--threads", args.threads, "--seed", seed]
+    shape = ["--learner", args.learner, "--trees", trees, "--depth", args.depth, "--threads", args.threads, "--seed", seed]
     bench = [os.environ["TRAINER_BENCH"], "fit", folder / "train.parquet", folder / "test.parquet", *shape]
     fit = machine.timed(bench, args.threads)
     told = machine.told_json(fit["stdout"]) | {"peak_rss_mib": fit["peak_rss_mib"]}
-    end = [os.environ["TRAINER"], "fit", "--config", config(folder, trees, args.depth, seed)]
+    end = [os.environ["TRAINER"], "fit", "--config", config(folder, args.learner, trees, args.depth, seed)]
     end += ["--runs", folder / "runs", "--threads", args.threads, "--output", "json", "--quiet"]
     child = machine.timed(end, args.threads)
     return told | {
@@ -159,19 +197,20 @@ def race(size, args):
     columns = ("contestant", "fit s", "x ours", "end to end s", "x ours", "AUC", "peak MiB")
     keys = ("fit_s", "fit_ratio", "end_s", "end_ratio", "auc", "peak_rss_mib")
     lines = [(name, *(row[key] for key in keys)) for name, row in result.items()]
-    machine.table(f"{rows:,} x {FEATURES}, {trees} trees, depth {args.depth}, sqrt, {args.threads} threads", columns, lines)
-    return {"rows": rows, "test_rows": test_rows, "features": FEATURES, "trees": trees, "depth": args.depth, "contestants": result}
+    machine.table(f"{args.learner}: {rows:,} x {FEATURES}, {trees} trees, depth {args.depth}, {args.threads} threads", columns, lines)
+    return {"learner": args.learner, "rows": rows, "test_rows": test_rows, "features": FEATURES, "trees": trees, "depth": args.depth, "contestants": result}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="benches/run race", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default=",".join(SIZES), help=f"of {', '.join(SIZES)}, or ROWS for a size of your own")
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--learner", choices=PEERS, default="random_forest")
+    parser.add_argument("--peers")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--sklearn-repeats", type=int, default=1, help="scikit-learn's on the large sizes: minutes each")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--depth", type=int, default=10)
-    parser.add_argument("--name", default="race", help="of the result file")
+    parser.add_argument("--depth", type=int)
+    parser.add_argument("--name", help="of the result file")
     hidden = dict(help=argparse.SUPPRESS)
     parser.add_argument("--peer", **hidden)
     parser.add_argument("--data", **hidden)
@@ -180,7 +219,9 @@ def main():
     args = parser.parse_args()
     if args.peer:
         return peer(args)
-    args.peers = [name for name in args.peers.split(",") if name]
+    args.name = args.name or ("race" if args.learner == "random_forest" else args.learner)
+    args.depth = args.depth or DEPTHS[args.learner]
+    args.peers = PEERS[args.learner] if args.peers is None else [name for name in args.peers.split(",") if name]
     sizes = args.sizes.split(",")
     SIZES.update({size: (int(size), max(1_000, int(size) // 10), 100) for size in sizes if size not in SIZES})
     description = machine.describe(args.threads, PACKAGES)

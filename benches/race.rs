@@ -1,6 +1,6 @@
 //! Our side of `benches/run race` and `benches/run read`: one timed call in a fresh process, told as a line of JSON.
 //!
-//! `race fit TRAIN TEST --trees N --depth N --threads N --seed N`: reads two Parquet files whose column `target` is the
+//! `race fit TRAIN TEST --learner NAME --trees N --depth N --threads N --seed N`: reads two Parquet files whose column `target` is the
 //! class, times the fit (binning included) and the prediction of the test rows.
 //! `race read FILE --threads N`: times the reading of a file into a typed table.
 
@@ -12,8 +12,9 @@ use anyhow::{Context, Result, bail};
 use trainer_data::{Categories, Dataset, Needs, ReadOptions, Table, read_local, target};
 use trainer_features::PlanSpec;
 use trainer_kernels::Device;
+use trainer_models::learn::gradient_boosting::{GradientBoosting, GrowPolicy};
 use trainer_models::learn::random_forest::RandomForest;
-use trainer_models::{Job, Learner};
+use trainer_models::{AnyLearner, Job};
 use trainer_quality::{Average, Averaging, Scores, measure};
 
 fn main() -> Result<()> {
@@ -39,18 +40,35 @@ fn number(args: &[String], name: &str) -> Result<u64> {
     }
 }
 
+fn learner(args: &[String]) -> Result<AnyLearner> {
+    let trees = u32::try_from(number(args, "--trees")?)?;
+    let max_depth = Some(u32::try_from(number(args, "--depth")?)?);
+    let random_state = Some(number(args, "--seed")?);
+    Ok(match args.iter().any(|arg| arg == "gradient_boosting") {
+        true => AnyLearner::GradientBoosting(GradientBoosting {
+            max_iter: trees,
+            max_depth,
+            random_state,
+            max_leaf_nodes: None,
+            grow_policy: GrowPolicy::Depthwise,
+            ..GradientBoosting::default()
+        }),
+        false => AnyLearner::RandomForest(RandomForest {
+            n_estimators: trees,
+            max_depth,
+            random_state,
+            ..RandomForest::default()
+        }),
+    })
+}
+
 fn fit(train: &str, test: &str, args: &[String]) -> Result<String> {
-    let forest = RandomForest {
-        n_estimators: u32::try_from(number(args, "--trees")?)?,
-        max_depth: Some(u32::try_from(number(args, "--depth")?)?),
-        random_state: Some(number(args, "--seed")?),
-        ..RandomForest::default()
-    };
+    let learner = learner(args)?;
     let device = Device::Cpu;
     let train = dataset(&table(train)?)?;
     let job = Job { train: &train, valid: None, device: &device, seed: 0, on_round: &|_| ControlFlow::Continue(()) };
     let started = Instant::now();
-    let model = forest.fit(job)?.model;
+    let model = learner.as_dyn().fit(job)?.model;
     let fit_s = started.elapsed().as_secs_f64();
     drop(train);
     let test = dataset(&table(test)?)?;

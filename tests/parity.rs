@@ -1,34 +1,26 @@
-//! Our forest beside scikit-learn's: same rows, same parameters, the mean of three seeds (more where test rows are few).
+//! Our trees beside the peers': same rows, same parameters, the mean of three seeds (more where test rows are few).
 //!
-//! `tests/peers/forest.py` writes the rows and what scikit-learn makes of them under `target/parity/`; what was
-//! computed before is not computed again. `TRAINER_PARITY_ROWS` lifts the cap on training rows that keeps this short.
+//! `tests/peers/forest.py` and `boosting.py` write the rows and what the peers make of them under `target/parity/`; what
+//! was computed before is not computed again. `TRAINER_PARITY_ROWS` lifts the cap on training rows that keeps this short.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use trainer_data::{Dataset, ReadOptions, read_local, target, target_of_classes};
+use trainer_data::{Dataset, Needs, ReadOptions, read_local, target, target_of_classes};
 use trainer_features::PlanSpec;
 use trainer_kernels::Device;
-use trainer_models::learn::random_forest::RandomForest;
-use trainer_models::{Job, Learner};
+use trainer_models::{AnyLearner, Job};
 use trainer_quality::{Average, Averaging, Scores, measure};
 use trainer_testkit::{Program, python, repository, shared};
 
-/// How far below scikit-learn's mean ours may be.
-const TOLERANCE: f64 = 0.01;
 const TRAINING_ROWS: &str = "20000";
 
 #[derive(Deserialize)]
 struct Expected {
-    params: Params,
+    params: serde_json::Value,
     sets: Vec<Set>,
-}
-
-#[derive(Deserialize)]
-struct Params {
-    n_estimators: u32,
-    max_depth: u32,
 }
 
 #[derive(Deserialize)]
@@ -41,54 +33,74 @@ struct Set {
     scores: Vec<Scored>,
 }
 
-/// For each seed.
-#[derive(Deserialize, Default)]
-struct Scored {
-    accuracy: Vec<f64>,
-    roc_auc: Vec<f64>,
+/// By metric, one for each seed.
+type Scored = BTreeMap<String, Vec<f64>>;
+
+/// A learner and its peer.
+struct Contest {
+    /// The peer's script under `tests/peers`.
+    script: &'static str,
+    /// The learner's name in a config.
+    learner: &'static str,
+    /// Metrics, and how much worse than the peer's mean ours may be.
+    metrics: &'static [(&'static str, f64)],
 }
+
+const FOREST: Contest =
+    Contest { script: "forest.py", learner: "random_forest", metrics: &[("accuracy", 0.01), ("roc_auc", 0.01)] };
+
+const BOOSTING: Contest = Contest {
+    script: "boosting.py",
+    learner: "gradient_boosting",
+    metrics: &[("log_loss", 0.003), ("roc_auc", 0.003)],
+};
 
 #[test]
 fn bundled_sets_are_learned_as_well_as_by_scikit_learn() {
-    compare("bundled", None);
+    compare(&FOREST, "bundled", None);
 }
 
 #[test]
 fn shared_sets_are_learned_as_well_as_by_scikit_learn() {
     if let Some(data) = shared("data") {
-        compare("shared", Some(data));
+        compare(&FOREST, "shared", Some(data));
     }
 }
 
-fn compare(name: &str, data: Option<PathBuf>) {
+#[test]
+fn shared_sets_are_boosted_as_well_as_by_xgboost_and_lightgbm() {
+    if let Some(data) = shared("data") {
+        compare(&BOOSTING, "boosting", Some(data));
+    }
+}
+
+fn compare(contest: &Contest, name: &str, data: Option<PathBuf>) {
     let out = repository().join("target/parity").join(name);
-    let expected = peer(&out, data);
+    let expected = peer(contest, &out, data);
     let mut failures = Vec::new();
     for set in &expected.sets {
-        let ours = ours(&out.join(&set.name), set, &expected.params);
-        let theirs = &set.scores;
-        for (metric, ours, theirs) in [
-            ("accuracy", mean(&ours, |it| &it.accuracy), mean(theirs, |it| &it.accuracy)),
-            ("roc_auc", mean(&ours, |it| &it.roc_auc), mean(theirs, |it| &it.roc_auc)),
-        ] {
-            let line =
-                format!("{:20} {metric:10} ours {ours:.4} scikit-learn {theirs:.4} {:+.4}", set.name, ours - theirs);
+        let ours = ours(contest, &out.join(&set.name), set, &expected.params);
+        for &(metric, tolerance) in contest.metrics {
+            let (ours, theirs) = (mean(&ours, metric), mean(&set.scores, metric));
+            let line = format!("{:20} {metric:10} ours {ours:.4} the peer {theirs:.4} {:+.4}", set.name, ours - theirs);
             say(&line);
             // A NaN is not as good either.
-            let as_good = ours >= theirs - TOLERANCE;
+            let sign = if metric == "log_loss" { -1.0 } else { 1.0 };
+            let as_good = sign * ours >= sign * theirs - tolerance;
             if !as_good {
                 failures.push(line);
             }
         }
     }
-    assert!(!expected.sets.is_empty() && failures.is_empty(), "below scikit-learn:\n{}", failures.join("\n"));
+    assert!(!expected.sets.is_empty() && failures.is_empty(), "below the peer:\n{}", failures.join("\n"));
 }
 
 /// The peer's side, in the tests' Python.
-fn peer(out: &Path, data: Option<PathBuf>) -> Expected {
-    let script = repository().join("tests/peers/forest.py");
+fn peer(contest: &Contest, out: &Path, data: Option<PathBuf>) -> Expected {
+    let script = repository().join("tests/peers").join(contest.script);
     let rows = std::env::var("TRAINER_PARITY_ROWS").unwrap_or_else(|_| TRAINING_ROWS.into());
-    let mut program = Program::new(python()).args([&script]).args(["--rows", &rows, "--out"]).args([out]);
+    let mut program =
+        Program::new(python()).env("PYTHONPATH", peers()).args([&script]).args(["--rows", &rows, "--out"]).args([out]);
     if let Some(data) = data {
         program = program.args(["--shared"]).args([data]);
     }
@@ -97,35 +109,48 @@ fn peer(out: &Path, data: Option<PathBuf>) -> Expected {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Our side: for each part, the scores of each seed.
-fn ours(folder: &Path, set: &Set, params: &Params) -> Vec<Scored> {
-    (0..set.scores.len()).map(|part| ours_of_part(&folder.join(part.to_string()), set, params)).collect()
+/// Where XGBoost and LightGBM are, which are in no environment.
+fn peers() -> String {
+    let folders = ["TRAINER_TEST_XGBOOST", "TRAINER_TEST_LIGHTGBM"].map(|name| std::env::var(name).unwrap_or_default());
+    folders.join(":")
 }
 
-fn ours_of_part(folder: &Path, set: &Set, params: &Params) -> Scored {
-    let (train, test) = datasets(folder, set);
+/// Our side: for each part, the scores of each seed.
+fn ours(contest: &Contest, folder: &Path, set: &Set, params: &serde_json::Value) -> Vec<Scored> {
+    (0..set.scores.len()).map(|part| ours_of_part(contest, &folder.join(part.to_string()), set, params)).collect()
+}
+
+/// The peer's parameters have the names that ours have.
+fn learner(contest: &Contest, params: &serde_json::Value, seed: u64) -> AnyLearner {
+    let mut params = params.clone();
+    params["random_state"] = seed.into();
+    if contest.learner == "gradient_boosting" {
+        params["max_leaf_nodes"] = serde_json::Value::Null;
+        params["grow_policy"] = "depthwise".into();
+    }
+    serde_json::from_value(serde_json::json!({ "type": contest.learner, "params": params })).unwrap()
+}
+
+fn ours_of_part(contest: &Contest, folder: &Path, set: &Set, params: &serde_json::Value) -> Scored {
+    let needs = learner(contest, params, 0).as_dyn().needs();
+    let (train, test) = datasets(folder, set, needs);
     let mut scored = Scored::default();
     for &seed in &set.seeds {
-        let forest = RandomForest {
-            n_estimators: params.n_estimators,
-            max_depth: Some(params.max_depth),
-            random_state: Some(seed),
-            ..RandomForest::default()
-        };
         let on_round = |_: &_| ControlFlow::Continue(());
         let job = Job { train: &train, valid: None, device: &Device::Cpu, seed: 0, on_round: &on_round };
-        let model = forest.fit(job).unwrap().model;
+        let model = learner(contest, params, seed).as_dyn().fit(job).unwrap().model;
         let proba = model.predict(&test.matrix, &Device::Cpu).unwrap();
         let predicted = model.decide(&proba);
         let averaging = Averaging::new(Average::Macro, None, &test.classes).unwrap();
         let values = measure(&Scores::new(&test.y, proba.view(), &predicted, &test.classes, averaging));
-        scored.accuracy.push(values.get("accuracy").unwrap());
-        scored.roc_auc.push(values.get("roc_auc").unwrap());
+        for &(metric, _) in contest.metrics {
+            scored.entry(metric.to_owned()).or_default().push(values.get(metric).unwrap());
+        }
     }
     scored
 }
 
-fn datasets(folder: &Path, set: &Set) -> (Dataset, Dataset) {
+fn datasets(folder: &Path, set: &Set, needs: Needs) -> (Dataset, Dataset) {
     let table = |file: &str| {
         let path = folder.join(file).display().to_string();
         read_local(&path, &ReadOptions::default()).unwrap().table
@@ -133,13 +158,7 @@ fn datasets(folder: &Path, set: &Set) -> (Dataset, Dataset) {
     let (train, test) = (table("train.parquet"), table("test.parquet"));
     let found = target(&train, &set.target).unwrap();
     let exclude = set.ignore.iter().cloned().chain([set.target.clone()]).collect();
-    let spec = PlanSpec {
-        select: None,
-        exclude,
-        steps: Vec::new(),
-        needs: Some(RandomForest::default().needs()),
-        pii: vec![],
-    };
+    let spec = PlanSpec { select: None, exclude, steps: Vec::new(), needs: Some(needs), pii: vec![] };
     let (plan, _) = trainer_features::fit(&train, Some(&found.y), &spec).unwrap();
     let matrix = |table| plan.apply(table, &Device::Cpu).unwrap().matrix;
     let y = target_of_classes(&test, &set.target, &found.classes).unwrap();
@@ -147,8 +166,8 @@ fn datasets(folder: &Path, set: &Set) -> (Dataset, Dataset) {
     (Dataset { matrix: matrix(&train), y: found.y, weight: None, classes: found.classes }, test)
 }
 
-fn mean(scored: &[Scored], metric: fn(&Scored) -> &Vec<f64>) -> f64 {
-    let all: Vec<f64> = scored.iter().flat_map(|it| metric(it).iter().copied()).collect();
+fn mean(scored: &[Scored], metric: &str) -> f64 {
+    let all: Vec<f64> = scored.iter().flat_map(|it| it[metric].iter().copied()).collect();
     all.iter().sum::<f64>() / all.len() as f64
 }
 

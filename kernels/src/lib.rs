@@ -1,5 +1,6 @@
 //! Kernels: the only code that runs on a device, with a host driver for each.
 
+pub mod boost;
 mod bootstrap;
 mod columns;
 pub mod cuts;

@@ -18,6 +18,12 @@ pub enum Purpose {
     Permutation = 4,
     /// The order of a category's levels in a node.
     Levels = 5,
+    /// How a gradient is rounded.
+    Rounding = 6,
+    /// Which rows a round of boosting learns from.
+    Subsample = 7,
+    /// Which rows are kept aside to know when to stop.
+    Validation = 8,
 }
 
 fn key(seed: u64) -> [u32; 2] {

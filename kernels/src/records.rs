@@ -81,6 +81,20 @@ impl Records {
         records
     }
 
+    /// Other rows, in the bins of these.
+    ///
+    /// # Panics
+    /// As [`Self::bin`].
+    pub fn bin_alike(&self, x: ArrayView2<'_, f32>, y: &[u32]) -> Self {
+        let (rows, features) = x.dim();
+        assert_eq!((self.bins.len(), y.len()), (features, rows), "the same features, one class per row");
+        let columns: Vec<&[f32]> = (0..features).map(|j| x.column(j).to_slice().expect("column-major cells")).collect();
+        let (stride, bins) = (self.stride, self.bins.clone());
+        let mut records = Self { lines: vec![Line([0; LINE]); (rows * stride).div_ceil(LINE)], stride, rows, bins };
+        records.fill(&columns, y);
+        records
+    }
+
     fn fill(&mut self, columns: &[&[f32]], y: &[u32]) {
         let (stride, rows) = (self.stride, self.rows);
         let finders: Vec<Option<BinFinder>> = self

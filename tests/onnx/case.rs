@@ -6,7 +6,7 @@ use trainer::onnx_check::{self, Answered};
 use trainer_data::Table;
 use trainer_features::FittedPlan;
 use trainer_kernels::Device;
-use trainer_models::Model;
+use trainer_models::{Form, Model};
 use trainer_onnx::{Axis, Graph};
 
 /// A case that lies in a folder of its own.
@@ -36,6 +36,11 @@ pub fn model(parent: &Path, name: &str, model: &Model, plan: &FittedPlan, table:
     let classes = read.decide(&proba);
     let answered = Answered { model: &read, plan, table, proba: &proba, classes: &classes };
     onnx_check::write(&answered, &directory, &folder).unwrap();
+    let Form::Trees(trees) = &read.form;
+    if !trees.link.is_mean() {
+        // Its exponentials are the runtime's own.
+        std::fs::write(folder.join("ulps"), "1").unwrap();
+    }
     Written { folder }
 }
 

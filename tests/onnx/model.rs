@@ -8,6 +8,7 @@ use trainer_data::{Categories, Column, Dataset, FeatureKind, Label, Needs, Table
 use trainer_features::{FeatureError, FittedPlan, PlanSpec};
 use trainer_kernels::{Device, IS_SET, MISSING_LEFT, Step};
 use trainer_models::learn::dummy::{Dummy, Strategy};
+use trainer_models::learn::gradient_boosting::GradientBoosting;
 use trainer_models::learn::random_forest::RandomForest;
 use trainer_models::{Decision, Ensemble, Form, Job, Learner, Model, Node};
 use trainer_testkit::SplitMix64;
@@ -47,6 +48,18 @@ fn fitted(parent: &Path) -> Vec<Written> {
     let many = RandomForest { n_estimators: 4_200, max_depth: Some(2), ..small.clone() };
     add("more trees than one sum holds", &many, text(&["no", "yes"]), None, &other.take(&(0..200).collect::<Vec<_>>()));
     add("100,000 rows", &small, text(&["no", "yes"]), None, &rows(100_000, 3));
+    let boosted = GradientBoosting { max_iter: 40, random_state: Some(7), ..GradientBoosting::default() };
+    let deep = GradientBoosting { max_leaf_nodes: None, min_samples_leaf: 1, ..boosted.clone() };
+    add("boosted, three classes", &boosted, text(&["a", "b", "c"]), None, &other);
+    add("boosted deeply, a threshold", &deep, text(&["no", "yes"]), Some(0.3), &other);
+    let long = GradientBoosting { max_iter: 4_200, max_leaf_nodes: Some(3), ..boosted };
+    add(
+        "boosted longer than one sum holds",
+        &long,
+        text(&["no", "yes"]),
+        None,
+        &other.take(&(0..200).collect::<Vec<_>>()),
+    );
     add("prior", &Dummy::default(), text(&["a", "b", "c"]), None, &other);
     add("most frequent", &Dummy { strategy: Strategy::MostFrequent }, text(&["a", "b"]), Some(0.5), &other);
     cases.push(odd_names(parent));

@@ -2,7 +2,8 @@
 
 usage: onnx_cases.py FOLDER...      prints one JSON object a folder; `onnx_check.py` must be on the path
 
-A folder is what `onnx_check.py` takes, or holds a matrix in place of probabilities. Every bit must be the native one.
+A folder is what `onnx_check.py` takes, or holds a matrix in place of probabilities. Every bit must be the native one; where
+a file `ulps` is there, probabilities may be so many floats away: an exponential may be rounded differently.
 """
 
 import json
@@ -37,20 +38,20 @@ def bits(values):
     return values.view(np.uint32)
 
 
-def differences(name, found, expected):
+def differences(name, found, expected, ulps=0):
     if bits(found).shape != bits(expected).shape:
         return [f"{name}: shape {found.shape}, expected {expected.shape}"]
-    other = np.argwhere(bits(found) != bits(expected))
+    other = np.argwhere(np.abs(bits(found).astype(np.int64) - bits(expected).astype(np.int64)) > ulps)
     if not len(other):
         return []
     first = tuple(int(at) for at in other[0])
     return [f"{name}: {len(other)} cells, first {first}: {found[first]!r}, expected {expected[first]!r}"]
 
 
-def compared(name, rows, found, expected):
+def compared(name, rows, found, expected, ulps):
     if "matrix" in rows:
         return differences(name, found[0], expected[0])
-    problems = differences(f"{name}, probabilities", found[1], expected[1])
+    problems = differences(f"{name}, probabilities", found[1], expected[1], ulps)
     if list(found[0]) != list(expected[0]):
         first = next(i for i, pair in enumerate(zip(found[0], expected[0])) if pair[0] != pair[1])
         problems.append(f"{name}, label of row {first}: {found[0][first]!r}, expected {expected[0][first]!r}")
@@ -68,15 +69,17 @@ def judge(folder):
         names = [rows["label"], rows["probabilities"]]
         expected = list(expected_of(folder, rows))
     inputs = inputs_of(folder, rows)
+    near = os.path.join(folder, "ulps")
+    ulps = int(open(near, encoding="utf-8").read()) if os.path.exists(near) else 0
     session = open_model(folder)
     problems = checked(folder)
-    problems += compared("all rows", rows, session.run(names, inputs), expected)
+    problems += compared("all rows", rows, session.run(names, inputs), expected, ulps)
     count = len(expected[0])
     for row in list(range(min(count, ALONE))) + [count - 1]:
         part = {name: values[row : row + 1] for name, values in inputs.items()}
-        problems += compared(f"row {row} alone", rows, session.run(names, part), [it[row : row + 1] for it in expected])
+        problems += compared(f"row {row} alone", rows, session.run(names, part), [it[row : row + 1] for it in expected], ulps)
     part = {name: values[:0] for name, values in inputs.items()}
-    problems += compared("no rows", rows, session.run(names, part), [it[:0] for it in expected])
+    problems += compared("no rows", rows, session.run(names, part), [it[:0] for it in expected], ulps)
     answer = {"case": os.path.basename(folder), "rows": count, "problems": problems[:5]}
     return answer | {"onnxruntime": onnxruntime.__version__}
 

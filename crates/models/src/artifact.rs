@@ -10,7 +10,9 @@
 //! | `node_decrease`, `node_cover` | nodes | F64 |
 //! | `tree_root` | trees | U32 |
 //! | `level_set` | sets x 4 | U64; bit `l % 64` of word `l / 64`: level `l` goes left |
-//! | `leaf_value` | leaves * classes | U32; 2^-24 |
+//! | `leaf_value` | leaves * classes; of margins, leaves | U32; 2^-24; of margins, 2^30 more than the value |
+//!
+//! The manifest's `link` tells what leaves hold; without it, probabilities.
 
 use std::collections::HashMap;
 
@@ -20,7 +22,7 @@ use sha2::{Digest, Sha256};
 use trainer_data::{Feature, Label};
 use trainer_kernels::{IS_SET, MISSING_LEFT, Step};
 
-use crate::ensemble::ONE;
+use crate::ensemble::{Link, MARGIN_ZERO, ONE};
 use crate::model::{Decision, Form};
 use crate::{Ensemble, Model, ModelError, Node};
 
@@ -34,6 +36,8 @@ struct Manifest {
     form: String,
     features: Vec<Feature>,
     classes: Vec<Label>,
+    #[serde(default, skip_serializing_if = "Link::is_mean")]
+    link: Link,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     decision: Option<Decision>,
 }
@@ -47,6 +51,7 @@ impl Model {
             form: "trees".into(),
             features: self.features.clone(),
             classes: self.classes.clone(),
+            link: trees.link.clone(),
             decision: self.decision,
         };
         let nodes = &trees.nodes;
@@ -95,7 +100,7 @@ impl Model {
         if manifest.classes.len() < 2 || manifest.features.is_empty() {
             return Err(wrong("it needs two classes and a feature"));
         }
-        let trees = read_trees(&tensors, manifest.classes.len())?;
+        let trees = read_trees(&tensors, manifest.classes.len(), manifest.link.clone())?;
         check(&trees, manifest.features.len())?;
         let Manifest { features, classes, decision, .. } = manifest;
         let fits = |decision: Decision| {
@@ -117,7 +122,7 @@ fn bytes<T, const N: usize>(items: &[T], of: impl Fn(&T) -> [u8; N]) -> Vec<u8> 
     items.iter().flat_map(of).collect()
 }
 
-fn read_trees(tensors: &SafeTensors<'_>, classes: usize) -> Result<Ensemble, ModelError> {
+fn read_trees(tensors: &SafeTensors<'_>, classes: usize, link: Link) -> Result<Ensemble, ModelError> {
     let words =
         |name| Ok::<_, ModelError>(read(tensors, name, Dtype::U32)?.map(u32::from_le_bytes).collect::<Vec<_>>());
     let floats =
@@ -138,7 +143,7 @@ fn read_trees(tensors: &SafeTensors<'_>, classes: usize) -> Result<Ensemble, Mod
         .collect();
     let words64: Vec<u64> = read(tensors, "level_set", Dtype::U64)?.map(u64::from_le_bytes).collect();
     let sets = words64.chunks_exact(4).map(|set| [set[0], set[1], set[2], set[3]]).collect();
-    Ok(Ensemble { classes, nodes, roots: words("tree_root")?, sets, values: words("leaf_value")? })
+    Ok(Ensemble { classes, link, nodes, roots: words("tree_root")?, sets, values: words("leaf_value")? })
 }
 
 /// The elements of a tensor, as bytes.
@@ -166,7 +171,7 @@ fn check(trees: &Ensemble, features: usize) -> Result<(), ModelError> {
         let is_set = step.feature & IS_SET != 0;
         if left == at {
             let is_leaf = step.feature == MISSING_LEFT && step.threshold == f32::INFINITY;
-            if !is_leaf || step.value as usize + trees.classes > trees.values.len() {
+            if !is_leaf || step.value as usize + trees.width() > trees.values.len() {
                 return wrong(at, "a leaf without values");
             }
         } else if left < at || left + 1 >= nodes {
@@ -181,9 +186,23 @@ fn check(trees: &Ensemble, features: usize) -> Result<(), ModelError> {
     if trees.roots.first() != Some(&0) || !ascending || trees.roots.iter().any(|&root| root as usize >= nodes) {
         return Err(ModelError::Format("its roots are not among its nodes, in order".into()));
     }
-    let is_one = |leaf: &[u32]| leaf.iter().map(|&share| u64::from(share)).sum::<u64>() == u64::from(ONE);
-    if !trees.values.chunks(trees.classes).all(is_one) {
-        return Err(ModelError::Format("a leaf whose shares do not add up to one".into()));
+    match &trees.link {
+        Link::Mean => {
+            let is_one = |leaf: &[u32]| leaf.iter().map(|&share| u64::from(share)).sum::<u64>() == u64::from(ONE);
+            if !trees.values.chunks(trees.classes).all(is_one) {
+                return Err(ModelError::Format("a leaf whose shares do not add up to one".into()));
+            }
+        }
+        Link::Margins { start } => {
+            let outputs = if trees.classes == 2 { 1 } else { trees.classes };
+            if start.len() != outputs || !trees.roots.len().is_multiple_of(outputs) {
+                return Err(ModelError::Format("its margins do not fit its classes and trees".into()));
+            }
+            let is_far = |start: &i64| start.unsigned_abs() > u64::from(MARGIN_ZERO);
+            if start.iter().any(is_far) || trees.values.iter().any(|&value| value > 2 * MARGIN_ZERO) {
+                return Err(ModelError::Format("a margin out of range".into()));
+            }
+        }
     }
     Ok(())
 }

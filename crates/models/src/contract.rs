@@ -6,6 +6,7 @@ use trainer_data::{Dataset, Feature, FeatureKind, Label, Matrix};
 use trainer_kernels::{Device, Permutation, Purpose, philox};
 
 use crate::learn::dummy::{Dummy, Strategy};
+use crate::learn::gradient_boosting::{BalancedOrMap, BalancedRule, EarlyStopping, GradientBoosting, GrowPolicy};
 use crate::learn::random_forest::{ClassWeight, ClassWeightRule, Criterion, RandomForest};
 use crate::{AnyLearner, Fitted, Job, Model, ModelError, permutation_importance};
 
@@ -17,7 +18,23 @@ fn learners() -> Vec<(&'static str, AnyLearner)> {
         change(&mut forest);
         AnyLearner::RandomForest(forest)
     };
+    let boosted = GradientBoosting { max_iter: 12, ..GradientBoosting::default() };
+    let boosting = |change: fn(&mut GradientBoosting)| {
+        let mut boosting = boosted.clone();
+        change(&mut boosting);
+        AnyLearner::GradientBoosting(boosting)
+    };
     let all = vec![
+        ("boosting", boosting(|_| {})),
+        ("level by level", boosting(|boosting| boosting.grow_policy = GrowPolicy::Depthwise)),
+        ("boosting with few leaves", boosting(|boosting| boosting.max_leaf_nodes = Some(4))),
+        ("boosting on samples", boosting(|boosting| boosting.subsample = 0.6)),
+        ("boosting to the best", boosting(|boosting| boosting.early_stopping = EarlyStopping::Always(true))),
+        (
+            "balanced boosting",
+            boosting(|boosting| boosting.class_weight = Some(BalancedOrMap::Rule(BalancedRule::Balanced))),
+        ),
+        ("boosting, two threads", boosting(|boosting| boosting.n_jobs = Some(2))),
         ("forest", forest(|_| {})),
         ("shallow", forest(|forest| forest.max_depth = Some(3))),
         ("entropy", forest(|forest| forest.criterion = Criterion::Entropy)),
@@ -130,9 +147,7 @@ fn importances_are_shares() {
         let sum: f64 = importances.iter().sum();
         match learner {
             AnyLearner::Dummy(_) => assert_eq!(sum, 0.0),
-            AnyLearner::RandomForest(_) => {
-                assert!((sum - 1.0).abs() < 1e-9 && importances[0] > importances[1], "{name}")
-            }
+            _ => assert!((sum - 1.0).abs() < 1e-9 && importances[0] > importances[1], "{name}"),
         }
     });
 }
@@ -163,13 +178,38 @@ fn permutation_importance_is_what_predicting_the_dealt_rows_gives() {
 }
 
 #[test]
-fn a_stop_that_is_asked_for_ends_the_fit() {
+fn a_stop_that_is_asked_for_ends_the_fit_at_any_round() {
     let train = data(300, 2, false);
     let forest = AnyLearner::RandomForest(RandomForest { n_estimators: 50, ..RandomForest::default() });
-    let on_round =
-        |round: &crate::Round| if round.done >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let job = Job { train: &train, valid: None, device: &Device::Cpu, seed: 1, on_round: &on_round };
-    assert!(matches!(forest.as_dyn().fit(job), Err(ModelError::Stopped { done, total: 50 }) if done < 50));
+    let boosting = AnyLearner::GradientBoosting(GradientBoosting { max_iter: 50, ..GradientBoosting::default() });
+    for learner in [forest, boosting] {
+        for last in [0, 1, 2, 17] {
+            let stop = |round: &crate::Round| match round.done >= last {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            };
+            let job = Job { train: &train, valid: None, device: &Device::Cpu, seed: 1, on_round: &stop };
+            let stopped = learner.as_dyn().fit(job);
+            assert!(matches!(stopped, Err(ModelError::Stopped { done, total: 50 }) if done < 50), "{last}");
+        }
+    }
+}
+
+#[test]
+fn columns_of_one_value_or_none_are_no_harm() {
+    for (name, learner) in learners() {
+        let mut train = data(200, 2, false);
+        train.matrix.x.column_mut(1).fill(f32::NAN);
+        train.matrix.x.column_mut(2).fill(f32::NAN);
+        let model = fit(&learner, &train).unwrap().model;
+        let unseen = data(50, 2, false).matrix;
+        let proba = model.predict(&unseen, &Device::Cpu).unwrap();
+        assert!(proba.iter().all(|p| (0.0..=1.0).contains(p)), "{name}");
+        // Nothing to tell rows apart by at all.
+        train.matrix.x.column_mut(0).fill(2.0);
+        let proba = fit(&learner, &train).unwrap().model.predict(&train.matrix, &Device::Cpu).unwrap();
+        assert!(proba.rows().into_iter().all(|row| row == proba.row(0)), "{name}");
+    }
 }
 
 #[test]
@@ -195,13 +235,19 @@ fn other_columns_are_refused() {
 fn damaged_files_are_refused() {
     let train = data(200, 3, false);
     let forest = AnyLearner::RandomForest(RandomForest { n_estimators: 3, ..RandomForest::default() });
-    let file = fit(&forest, &train).unwrap().model.to_bytes();
+    let boosting = AnyLearner::GradientBoosting(GradientBoosting { max_iter: 3, ..GradientBoosting::default() });
+    for learner in [forest, boosting] {
+        refuse_damage(&fit(&learner, &train).unwrap().model.to_bytes(), &train);
+    }
+}
+
+fn refuse_damage(file: &[u8], train: &Dataset) {
     for length in (0..file.len()).step_by(97) {
         assert!(matches!(Model::from_bytes(&file[..length]), Err(ModelError::Format(_))), "{length}");
     }
     // Any one byte changed: refused, or a model that still predicts without a panic.
     for at in (0..file.len()).step_by(13) {
-        let mut damaged = file.clone();
+        let mut damaged = file.to_vec();
         damaged[at] ^= 0x41;
         if let Ok(model) = Model::from_bytes(&damaged) {
             let _ = model.predict(&train.matrix, &Device::Cpu);

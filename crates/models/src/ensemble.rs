@@ -1,5 +1,6 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
+use trainer_kernels::boost::{BoostedTree, fixed};
 use trainer_kernels::{
     Bins, Cut, Device, IS_SET, MISSING_LEFT, Step, Steps, Tree, Unavailable, Walked, sum_leaves, sum_leaves_on,
     sum_stages_on,
@@ -10,18 +11,46 @@ use crate::checkpoint::checkpoints;
 /// One in the fixed point of leaves.
 pub const ONE: u32 = 1 << 24;
 
-/// Trees whose leaves hold class probabilities in units of 2^-24, so that the sum over trees is exact.
+/// What is added to a leaf of margins, so that it is stored without a sign.
+pub const MARGIN_ZERO: u32 = 1 << 30;
+
+/// What leaves hold, and how their sum becomes probabilities. Either way the sum is of integers, and exact.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// The probability of each class in units of 2^-24; the model is the mean over trees.
+    #[default]
+    Mean,
+    /// A part of one margin in units of 2^-24, above [`MARGIN_ZERO`]. Of two classes there is one margin, the log of the
+    /// odds of the second; of more, each class has its own, and tree `t` adds to margin `t` modulo their number. The model
+    /// is the logistic function of the margin, or the softmax of them.
+    Margins {
+        /// Each margin without trees.
+        start: Vec<i64>,
+    },
+}
+
+impl Link {
+    /// Whether leaves hold probabilities.
+    pub fn is_mean(&self) -> bool {
+        *self == Self::Mean
+    }
+}
+
+/// Trees, and what the sum of their leaves means.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ensemble {
     /// Number of classes.
     pub classes: usize,
+    /// What leaves hold.
+    pub link: Link,
     /// The nodes of all trees, each tree breadth first.
     pub nodes: Vec<Node>,
     /// Where each tree's root stands in `nodes`.
     pub roots: Vec<u32>,
     /// Sets of levels that go left, one bit a level.
     pub sets: Vec<[u64; 4]>,
-    /// The leaves' probabilities, `leaves x classes`, each leaf adding up to [`ONE`].
+    /// What the leaves hold: of probabilities `leaves x classes`, each leaf adding up to [`ONE`]; of margins one each.
     pub values: Vec<u32>,
 }
 
@@ -33,9 +62,10 @@ pub type ColumnChanges<'a> = dyn Fn(usize, &mut dyn FnMut(&[f32])) + Sync + 'a;
 pub struct Node {
     /// What prediction needs.
     pub step: Step,
-    /// Weighted decrease of impurity by its split, as a part of the tree's weight; 0 for a leaf.
+    /// What its split is worth, 0 for a leaf: the weighted decrease of impurity as a part of the tree's weight; of boosting,
+    /// the decrease of twice the loss.
     pub decrease: f64,
-    /// The weight of the training samples that passed it, as a part of the tree's weight.
+    /// The weight of the training samples that passed it (of boosting, their number), as a part of the tree's.
     pub cover: f64,
 }
 
@@ -58,14 +88,29 @@ impl Ensemble {
 
     /// Adds a tree that was grown in `bins`.
     pub fn push(&mut self, tree: &Tree, bins: &[Bins]) {
+        let classes = self.classes;
+        self.plant(tree, bins, classes, shares);
+    }
+
+    /// Adds a tree whose leaves are parts of a margin.
+    pub fn push_boosted(&mut self, boosted: &BoostedTree, bins: &[Bins]) {
+        let mut values = boosted.tree.nodes.iter().zip(&boosted.values).filter(|(node, _)| node.left == 0);
+        self.plant(&boosted.tree, bins, 1, |_| {
+            let (_, value) = values.next().expect("as many values as nodes");
+            vec![MARGIN_ZERO.wrapping_add_signed(*value)]
+        });
+    }
+
+    /// Adds a tree with so many weights a node; `held` tells what each leaf holds, in their order.
+    fn plant(&mut self, tree: &Tree, bins: &[Bins], width: usize, mut held: impl FnMut(&[u64]) -> Vec<u32>) {
         let first = self.nodes.len() as u32;
         self.roots.push(first);
-        let root_weight: u64 = tree.weights[..self.classes].iter().sum();
+        let root_weight: u64 = tree.weights[..width].iter().sum();
         for (i, node) in tree.nodes.iter().enumerate() {
-            let weights = &tree.weights[i * self.classes..][..self.classes];
+            let weights = &tree.weights[i * width..][..width];
             let cover = weights.iter().sum::<u64>() as f64 / root_weight.max(1) as f64;
             let step = if node.left == 0 {
-                self.leaf(first + i as u32, weights)
+                self.leaf(first + i as u32, held(weights))
             } else {
                 self.split(first + node.left, node, &bins[node.feature as usize])
             };
@@ -73,9 +118,9 @@ impl Ensemble {
         }
     }
 
-    fn leaf(&mut self, own: u32, weights: &[u64]) -> Step {
+    fn leaf(&mut self, own: u32, held: Vec<u32>) -> Step {
         let value = self.values.len() as u32;
-        self.values.extend(shares(weights));
+        self.values.extend(held);
         // Whatever the value, left: back to itself.
         Step { threshold: f32::INFINITY, left: own, feature: MISSING_LEFT, value }
     }
@@ -95,20 +140,18 @@ impl Ensemble {
         Step { threshold, left, feature, value }
     }
 
-    /// The mean over trees of each row's leaf: rows x classes, each row adding up to 1.
+    /// The probability of each class: rows x classes, each row adding up to 1.
     ///
     /// # Errors
     /// A device that fails.
     pub fn predict(&self, x: ArrayView2<'_, f32>, device: &Device) -> Result<Array2<f32>, Unavailable> {
         let nodes = self.steps();
-        let sums = match device {
-            Device::Cpu => sum_leaves(x, self.flat(&nodes)),
-            Device::Gpu(gpu) => sum_leaves_on(gpu, x, self.flat(&nodes))?,
-        };
-        Ok(mean(&sums, |_| self.roots.len() as u64))
+        let sums: Result<Vec<_>, _> =
+            self.shoots().iter().map(|roots| sum_on(device, x, self.flat(&nodes, roots))).collect();
+        Ok(self.answers(&sums?.iter().collect::<Vec<_>>(), self.rounds()))
     }
 
-    /// What [`Self::predict`] would be for the first trees alone, for more and more of them.
+    /// What [`Self::predict`] would be for the first rounds alone, for more and more of them.
     ///
     /// # Errors
     /// A device that fails.
@@ -119,23 +162,22 @@ impl Ensemble {
         each: &mut dyn FnMut(u32, &Array2<f32>),
     ) -> Result<(), Unavailable> {
         let nodes = self.steps();
-        let stages = checkpoints(self.roots.len() as u32);
-        let mut tell = |trees: u32, sums: &Array2<u64>| each(trees, &mean(sums, |_| trees.into()));
-        match device {
-            Device::Cpu => {
-                let mut sums = Array2::zeros((x.nrows(), self.classes));
-                let mut begin = 0;
-                for end in stages {
-                    let steps = Steps { roots: &self.roots[begin..end as usize], ..self.flat(&nodes) };
-                    sums += &sum_leaves(x, steps);
-                    tell(end, &sums);
-                    begin = end as usize;
-                }
+        let stages = checkpoints(self.rounds());
+        let shoots = self.shoots();
+        if let (Device::Gpu(gpu), Link::Mean) = (device, &self.link) {
+            let stages: Vec<usize> = stages.into_iter().map(|trees| trees as usize).collect();
+            let mut tell = |trees: usize, sums: &Array2<u64>| each(trees as u32, &self.answers(&[sums], trees as u32));
+            sum_stages_on(gpu, x, self.flat(&nodes, &self.roots), &stages, &mut tell)?;
+            return Ok(());
+        }
+        let mut sums: Vec<Array2<u64>> = shoots.iter().map(|_| Array2::zeros((x.nrows(), self.width()))).collect();
+        let mut begin = 0;
+        for end in stages {
+            for (sums, roots) in sums.iter_mut().zip(&shoots) {
+                *sums += &sum_on(device, x, self.flat(&nodes, &roots[begin..end as usize]))?;
             }
-            Device::Gpu(gpu) => {
-                let stages: Vec<usize> = stages.into_iter().map(|trees| trees as usize).collect();
-                sum_stages_on(gpu, x, self.flat(&nodes), &stages, &mut |trees, sums| tell(trees as u32, sums))?;
-            }
+            each(end, &self.answers(&sums.iter().collect::<Vec<_>>(), end));
+            begin = end as usize;
         }
         Ok(())
     }
@@ -149,23 +191,68 @@ impl Ensemble {
         score: &(dyn Fn(&Array2<f32>) -> f64 + Sync),
     ) -> (f64, Vec<Vec<f64>>) {
         let nodes = self.steps();
-        let walked = Walked::new(x, self.flat(&nodes));
-        let scored = |sums: &Array2<u64>| score(&mean(sums, |_| self.roots.len() as u64));
+        let shoots = self.shoots();
+        let walked: Vec<Walked<'_>> = shoots.iter().map(|roots| Walked::new(x, self.flat(&nodes, roots))).collect();
+        let scored = |sums: &[&Array2<u64>]| score(&self.answers(sums, self.rounds()));
         let changed = (0..x.ncols()).into_par_iter().map(|feature| {
             let mut scores = Vec::new();
-            let changing = walked.changing(feature);
-            change(feature, &mut |values| scores.push(scored(&changing.sums(values))));
+            let changing: Vec<_> = walked.iter().map(|walked| walked.changing(feature)).collect();
+            change(feature, &mut |values| {
+                let sums: Vec<_> = changing.iter().map(|changing| changing.sums(values)).collect();
+                scores.push(scored(&sums.iter().collect::<Vec<_>>()));
+            });
             scores
         });
-        (scored(walked.sums()), changed.collect())
+        (scored(&walked.iter().map(Walked::sums).collect::<Vec<_>>()), changed.collect())
+    }
+
+    /// How many margins there are; one where the leaves hold probabilities.
+    pub fn outputs(&self) -> usize {
+        match &self.link {
+            Link::Mean => 1,
+            Link::Margins { start } => start.len(),
+        }
+    }
+
+    /// How many numbers a leaf holds.
+    pub fn width(&self) -> usize {
+        if self.link.is_mean() { self.classes } else { 1 }
+    }
+
+    /// How often a tree was added for each output.
+    pub fn rounds(&self) -> u32 {
+        (self.roots.len() / self.outputs().max(1)) as u32
+    }
+
+    /// The roots of the trees that add to each output.
+    fn shoots(&self) -> Vec<Vec<u32>> {
+        let outputs = self.outputs();
+        (0..outputs).map(|output| self.roots.iter().skip(output).step_by(outputs).copied().collect()).collect()
+    }
+
+    /// Sums of leaves over so many rounds, one table an output, as probabilities.
+    fn answers(&self, sums: &[&Array2<u64>], rounds: u32) -> Array2<f32> {
+        let Link::Margins { start } = &self.link else { return mean(sums[0], |_| rounds.into()) };
+        let rows = sums[0].nrows();
+        let mut out = Array2::zeros((rows, self.classes));
+        let zero = i64::from(rounds) * i64::from(MARGIN_ZERO);
+        let (mut margins, mut exact) = (vec![0; start.len()], vec![0.0; self.classes]);
+        for row in 0..rows {
+            for ((margin, sums), start) in margins.iter_mut().zip(sums).zip(start) {
+                *margin = start + sums[[row, 0]] as i64 - zero;
+            }
+            fixed::probabilities(&margins, &mut exact);
+            out.row_mut(row).iter_mut().zip(&exact).for_each(|(out, &exact)| *out = exact as f32);
+        }
+        out
     }
 
     fn steps(&self) -> Vec<Step> {
         self.nodes.iter().map(|node| node.step).collect()
     }
 
-    fn flat<'a>(&'a self, nodes: &'a [Step]) -> Steps<'a> {
-        Steps { nodes, roots: &self.roots, sets: &self.sets, values: &self.values, classes: self.classes }
+    fn flat<'a>(&'a self, nodes: &'a [Step], roots: &'a [u32]) -> Steps<'a> {
+        Steps { nodes, roots, sets: &self.sets, values: &self.values, classes: self.width() }
     }
 
     /// How the node at `place` splits.
@@ -181,7 +268,8 @@ impl Ensemble {
     }
 
     /// scikit-learn's `feature_importances_`: per tree the decreases by feature, made to add up to 1; the mean over trees
-    /// that split at all, made to add up to 1 again.
+    /// that split at all, made to add up to 1 again. Of boosting, whose later trees matter less, the gains of all trees
+    /// together (XGBoost's `total_gain`), made to add up to 1.
     pub fn importances(&self, features: usize) -> Vec<f64> {
         let mut all = vec![0.0; features];
         let ends = self.roots.iter().skip(1).copied().chain([self.nodes.len() as u32]);
@@ -193,11 +281,20 @@ impl Ensemble {
                     tree[(node.step.feature & (IS_SET - 1)) as usize] += node.decrease;
                 }
             }
-            normalize(&mut tree);
+            if self.link.is_mean() {
+                normalize(&mut tree);
+            }
             all.iter_mut().zip(tree).for_each(|(sum, part)| *sum += part);
         }
         normalize(&mut all);
         all
+    }
+}
+
+fn sum_on(device: &Device, x: ArrayView2<'_, f32>, steps: Steps<'_>) -> Result<Array2<u64>, Unavailable> {
+    match device {
+        Device::Cpu => Ok(sum_leaves(x, steps)),
+        Device::Gpu(gpu) => sum_leaves_on(gpu, x, steps),
     }
 }
 

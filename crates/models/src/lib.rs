@@ -13,7 +13,7 @@ mod model;
 mod onnx;
 mod permutation_importance;
 
-pub use ensemble::{Ensemble, Node, Split};
+pub use ensemble::{Ensemble, Link, Node, Split};
 pub use learn::{AnyLearner, Job, Learner, Progress, Round};
 pub use model::{Decision, Fitted, Form, Model, ModelError, OutOfBag};
 pub use onnx::OnnxOutputs;

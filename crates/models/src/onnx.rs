@@ -11,7 +11,7 @@ use trainer_data::{FeatureKind, Label};
 use trainer_kernels::{IS_SET, MISSING_LEFT};
 use trainer_onnx::{Axis, Branch, Element, Graph, Trees, Value, least_bytes};
 
-use crate::ensemble::{ONE, Split};
+use crate::ensemble::{Link, MARGIN_ZERO, ONE, Split};
 use crate::model::{Decision, Form};
 use crate::{Ensemble, Model};
 
@@ -35,7 +35,13 @@ impl Model {
     /// Adds the model to a graph that has its matrix, and makes its answers outputs.
     pub fn to_onnx(&self, graph: &mut Graph, matrix: &Value<f32>) -> OnnxOutputs {
         let probabilities = match &self.form {
-            Form::Trees(trees) => mean(trees, &self.levels(), graph, matrix),
+            Form::Trees(trees) => {
+                let sums = sums(trees, &self.levels(), graph, matrix);
+                match &trees.link {
+                    Link::Mean => mean(trees, graph, &sums),
+                    Link::Margins { start } => of_margins(trees, start, graph, &sums),
+                }
+            }
         };
         let class = self.class(graph, &probabilities);
         let label = self.label(graph, &class);
@@ -102,15 +108,23 @@ fn spans(ensemble: &Ensemble) -> Vec<(u32, u32)> {
     ensemble.roots.iter().copied().zip(ends).collect()
 }
 
-/// The mean over trees of each row's leaf: rows x classes.
-fn mean(ensemble: &Ensemble, levels: &[usize], graph: &mut Graph, matrix: &Value<f32>) -> Value<f32> {
-    let classes = ensemble.classes;
+/// The parts that a number of a leaf is cut into, lowest first, each of so many bits: sums over [`MAX_TREES`] trees are
+/// exact.
+fn cuts(link: &Link) -> &'static [u32] {
+    if link.is_mean() { &[LOW_BITS, 13] } else { &[11, 11, 9] }
+}
+
+/// The sum over trees of what each row's leaves hold, exactly: rows x outputs.
+fn sums(ensemble: &Ensemble, levels: &[usize], graph: &mut Graph, matrix: &Value<f32>) -> Value<f64> {
+    let columns = ensemble.outputs().max(ensemble.width());
+    let cuts = cuts(&ensemble.link);
     let spans = spans(ensemble);
     let mut sum: Option<Value<f64>> = None;
-    for spans in spans.chunks(MAX_TREES) {
-        let mut trees = Trees::new(2 * classes);
+    for (block, spans) in spans.chunks(MAX_TREES).enumerate() {
+        let mut trees = Trees::new(cuts.len() * columns);
         for (number, &(root, end)) in spans.iter().enumerate() {
-            Planted { ensemble, levels, root, end, number }.add_to(&mut trees);
+            let output = (block * MAX_TREES + number) % ensemble.outputs();
+            Planted { ensemble, levels, root, end, number, output, columns }.add_to(&mut trees);
         }
         let sums = graph.trees(matrix, trees);
         let sums = graph.cast(&sums);
@@ -120,19 +134,53 @@ fn mean(ensemble: &Ensemble, levels: &[usize], graph: &mut Graph, matrix: &Value
         });
     }
     let sums = sum.expect("a model has a tree");
-    // The upper halves are the first targets, the lower halves the others.
-    let mut half = |first: usize| {
-        let columns: Vec<i64> = (first..first + classes).map(|column| column as i64).collect();
-        let columns = graph.constant(&[classes], &columns);
-        graph.gather(&sums, &columns, 1)
-    };
-    let (high, low) = (half(0), half(classes));
-    let unit = graph.scalar(f64::from(1 << LOW_BITS));
-    let high = graph.mul(&high, &unit);
-    let shares = graph.add(&high, &low);
-    let one = graph.scalar((spans.len() as u64 * u64::from(ONE)) as f64);
-    let mean = graph.div(&shares, &one);
+    // The lowest parts are the first targets, and so on.
+    let mut whole: Option<Value<f64>> = None;
+    let mut unit = 1.0;
+    for (part, bits) in cuts.iter().enumerate() {
+        let targets: Vec<i64> = (part * columns..(part + 1) * columns).map(|target| target as i64).collect();
+        let targets = graph.constant(&[columns], &targets);
+        let own = graph.gather(&sums, &targets, 1);
+        let scale = graph.scalar(unit);
+        let own = graph.mul(&own, &scale);
+        whole = Some(match whole {
+            Some(lower) => graph.add(&lower, &own),
+            None => own,
+        });
+        unit *= f64::from(1 << bits);
+    }
+    whole.expect("there is a part")
+}
+
+/// The mean over trees: rows x classes.
+fn mean(ensemble: &Ensemble, graph: &mut Graph, sums: &Value<f64>) -> Value<f32> {
+    let one = graph.scalar((ensemble.roots.len() as u64 * u64::from(ONE)) as f64);
+    let mean = graph.div(sums, &one);
     graph.cast(&mean)
+}
+
+/// The logistic function of the margin, or the softmax of several, as prediction computes them: rows x classes.
+fn of_margins(ensemble: &Ensemble, start: &[i64], graph: &mut Graph, sums: &Value<f64>) -> Value<f32> {
+    let zero = i64::from(ensemble.rounds()) * i64::from(MARGIN_ZERO);
+    let start: Vec<f64> = start.iter().map(|start| (start - zero) as f64).collect();
+    let start = graph.constant(&[start.len()], &start);
+    let margins = graph.add(sums, &start);
+    let unit = graph.scalar(f64::from(ONE));
+    let margins = graph.div(&margins, &unit);
+    if ensemble.classes > 2 {
+        let shares = graph.softmax(&margins);
+        return graph.cast(&shares);
+    }
+    let (nothing, one) = (graph.scalar(0.0), graph.scalar(1.0));
+    let size = graph.abs(&margins);
+    let below = graph.sub(&nothing, &size);
+    let odds = graph.exp(&below);
+    let sum = graph.add(&one, &odds);
+    let (less, more) = (graph.div(&odds, &sum), graph.div(&one, &sum));
+    let is_negative = graph.less(&margins, &nothing);
+    let (first, second) = (graph.choose(&is_negative, &more, &less), graph.choose(&is_negative, &less, &more));
+    let shares = graph.beside(&[first, second]);
+    graph.cast(&shares)
 }
 
 /// A tree on its way into a graph.
@@ -142,6 +190,10 @@ struct Planted<'a> {
     root: u32,
     end: u32,
     number: usize,
+    /// The first column that its leaves add to.
+    output: usize,
+    /// Targets of each part.
+    columns: usize,
 }
 
 impl Planted<'_> {
@@ -206,16 +258,22 @@ impl Planted<'_> {
 
     /// Adds a leaf and its parts that are not zero; a zero where all are, which keeps the leaf.
     fn add_leaf(&self, id: usize, value: usize, trees: &mut Trees<f32>) {
-        let classes = self.ensemble.classes;
-        let shares = &self.ensemble.values[value..value + classes];
-        let high = shares.iter().enumerate().map(|(class, share)| (class, share >> LOW_BITS));
-        let low = shares.iter().enumerate().map(|(class, share)| (classes + class, share & ((1 << LOW_BITS) - 1)));
-        let parts = high.chain(low).filter(|(_, part)| *part > 0).map(|(target, part)| (target, part as f32));
-        if shares.iter().any(|share| *share > 0) {
-            trees.leaf(self.number, id, parts);
-        } else {
-            trees.leaf(self.number, id, [(0, 0.0)]);
+        let held = &self.ensemble.values[value..value + self.ensemble.width()];
+        let mut parts = Vec::new();
+        let mut below = 0;
+        for (part, bits) in cuts(&self.ensemble.link).iter().enumerate() {
+            for (column, number) in held.iter().enumerate() {
+                let own = number >> below & ((1 << bits) - 1);
+                if own > 0 {
+                    parts.push((part * self.columns + self.output + column, own as f32));
+                }
+            }
+            below += bits;
         }
+        if parts.is_empty() {
+            parts.push((0, 0.0));
+        }
+        trees.leaf(self.number, id, parts);
     }
 }
 

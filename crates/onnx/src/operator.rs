@@ -96,6 +96,16 @@ impl Graph {
         self.add_node(ONNX, "Log", &[x.name()], vec![])
     }
 
+    /// `e` to this power.
+    pub fn exp(&mut self, x: &Value<f64>) -> Value<f64> {
+        self.add_node(ONNX, "Exp", &[x.name()], vec![])
+    }
+
+    /// Of each row the exponentials, divided by their sum.
+    pub fn softmax(&mut self, x: &Value<f64>) -> Value<f64> {
+        self.add_node(ONNX, "Softmax", &[x.name()], vec![integer("axis", 1)])
+    }
+
     /// The same numbers in another type.
     pub fn cast<A: Element, B: Element>(&mut self, x: &Value<A>) -> Value<B> {
         self.add_node(ONNX, "Cast", &[x.name()], vec![integer("to", B::DATA_TYPE.into())])

@@ -1,5 +1,7 @@
 //! What learns: one file a learner, one row here.
 
+mod class_weight;
+
 use std::ops::ControlFlow;
 
 use one_of::one_of;
@@ -16,6 +18,7 @@ one_of! {
     #[serde(tag = "type", content = "params", rename_all = "snake_case")]
     pub enum AnyLearner: Learner {
         random_forest::RandomForest,
+        gradient_boosting::GradientBoosting,
         dummy::Dummy,
     }
 }
@@ -66,6 +69,11 @@ pub trait Learner: Sync {
     /// # Errors
     /// Parameters that do not fit the data, data that the learner can't take, or a stop that was asked for.
     fn fit(&self, job: Job<'_>) -> Result<Fitted, ModelError>;
+
+    /// Parameters by the names that other libraries have for them, each with its name here.
+    fn synonyms(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 
     /// Whether `training.epochs` and `training.batch_size` mean something to it.
     fn is_iterative(&self) -> bool {

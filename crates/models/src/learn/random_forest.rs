@@ -14,7 +14,7 @@ use crate::model::Form;
 use crate::{Ensemble, Fitted, Model, ModelError};
 
 mod out_of_bag;
-mod resolve;
+pub(super) mod resolve;
 #[cfg(test)]
 mod tests;
 
@@ -227,7 +227,8 @@ impl RandomForest {
     }
 }
 
-fn bin(data: &Dataset, max_bins: u32, seed: u64) -> Records {
+/// The rows of a data set, binned.
+pub(super) fn bin(data: &Dataset, max_bins: u32, seed: u64) -> Records {
     let levels: Vec<Option<u32>> = data
         .matrix
         .features

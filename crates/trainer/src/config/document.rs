@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use trainer_features::expectation::AnyExpectation;
 use trainer_features::feast::{Repository, StoreSpec};
+use trainer_models::AnyLearner;
 
 use super::problem::{Code, Problem};
 use super::rule::Rules;
@@ -30,8 +31,9 @@ pub trait Document: Serialize + DeserializeOwned + JsonSchema {
     /// a file in which other things are wrong.
     fn harmless() -> Json;
 
-    /// Brings names that may be written in several ways to the one that the schema knows.
-    fn plain_names(_tree: &mut Node) {}
+    /// Brings names that may be written in several ways to the one that the schema knows; `notes` tells which ones may
+    /// surprise.
+    fn plain_names(_tree: &mut Node, _notes: &mut Vec<String>) {}
 }
 
 impl Document for Config {
@@ -48,11 +50,12 @@ impl Document for Config {
         serde_json::json!({
             "project": { "name": "?" },
             "data": { "source": "?", "train_path": "?" },
-            "model": { "type": trainer_models::AnyLearner::NAMES[0], "params": {} },
+            "model": { "type": AnyLearner::NAMES[0], "params": {} },
         })
     }
 
-    fn plain_names(tree: &mut Node) {
+    fn plain_names(tree: &mut Node, notes: &mut Vec<String>) {
+        plain_parameters(tree, notes);
         plain_expectations(tree.at_mut(["data", "expectations"]));
         plain_steps(tree.at_mut(["features", "steps"]));
     }
@@ -110,9 +113,26 @@ impl Document for FeatureConfig {
         })
     }
 
-    fn plain_names(tree: &mut Node) {
+    fn plain_names(tree: &mut Node, _notes: &mut Vec<String>) {
         plain_expectations(tree.at_mut(["validate", "expectations"]));
         plain_steps(tree.at_mut(["build"]));
+    }
+}
+
+/// Parameters of the learner by names of other libraries. Where its own name stands too, neither is taken for the other.
+fn plain_parameters(tree: &mut Node, notes: &mut Vec<String>) {
+    let Some(Value::Text(name)) = tree.at(["model", "type"]).map(|node| &node.value) else { return };
+    let asked = serde_json::json!({ "type": name.value, "params": {} });
+    let Ok(learner) = serde_json::from_value::<AnyLearner>(asked) else { return };
+    let Some(params) = tree.at_mut(["model", "params"]) else { return };
+    for (other, own) in learner.as_dyn().synonyms() {
+        let is_alone = params.entry(own).is_none();
+        if let Value::Map(entries) = &mut params.value
+            && let Some(entry) = entries.iter_mut().find(|entry| is_alone && entry.key == *other)
+        {
+            entry.key = (*own).to_owned();
+            notes.push(format!("model.params.{other} is read as {own}, its name here"));
+        }
     }
 }
 

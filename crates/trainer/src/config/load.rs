@@ -191,7 +191,8 @@ impl Loading {
         let names = self.target_names(targets.as_ref());
         let mut tree = base.clone();
         self.lay_all::<C>(&mut tree, targets.as_ref(), overlay);
-        C::plain_names(&mut tree);
+        let mut renamed = Vec::new();
+        C::plain_names(&mut tree, &mut renamed);
         self.resolve(&mut tree, overlay);
         self.problems.extend(inspect(&schema, &self.sources, &tree, false));
         self.other_targets::<C>(&schema, &base, targets.as_ref(), overlay);
@@ -208,6 +209,7 @@ impl Loading {
         }
         let effective = tree.to_json_as_written();
         let sources = std::mem::take(&mut self.sources);
+        let notes = renamed.into_iter().chain(notes).collect();
         Some(Loaded { config, effective, notes, tree, sources, targets: names })
     }
 
@@ -285,7 +287,7 @@ impl Loading {
             let mut found = Vec::new();
             if upper.entries().is_some() {
                 layer::lay(&mut tree, upper, &self.sources, "", &mut found);
-                C::plain_names(&mut tree);
+                C::plain_names(&mut tree, &mut Vec::new());
                 found.extend(inspect(schema, &self.sources, &tree, true));
             }
             found.retain(|problem| !self.problems.contains(problem));

@@ -5,6 +5,7 @@ use trainer_kernels::{Forest, MAX_ROWS, MAX_WEIGHT, Records, Weighing};
 
 use super::{ClassWeight, ClassWeightRule, Criterion, FeatureRule, MaxFeatures, MaxSamples, MinLeaf, MinSplit, RandomForest};
 use crate::ModelError;
+use crate::learn::class_weight::{balanced, counts, weights_of};
 
 /// Weights are rounded to 2^-16 at the finest.
 const MAX_SCALE: f64 = 65_536.0;
@@ -124,16 +125,17 @@ impl Resolved {
     }
 }
 
-fn check_shape(rows: usize, features: usize, classes: usize) -> Result<(), ModelError> {
+/// Whether trees can learn from data of this shape.
+pub fn check_shape(rows: usize, features: usize, classes: usize) -> Result<(), ModelError> {
     let data = |message: String| Err(ModelError::Data(message));
     if features == 0 {
-        return data("a forest needs at least one feature, found none".into());
+        return data("trees need at least one feature, found none".into());
     }
     if rows == 0 || rows as u64 >= MAX_ROWS {
-        return data(format!("a forest takes 1 to {} rows, found {rows}", MAX_ROWS - 1));
+        return data(format!("trees take 1 to {} rows, found {rows}", MAX_ROWS - 1));
     }
     if !(2..=MAX_CLASSES).contains(&classes) {
-        return data(format!("a forest takes 2 to {MAX_CLASSES} classes, found {classes}"));
+        return data(format!("trees take 2 to {MAX_CLASSES} classes, found {classes}"));
     }
     Ok(())
 }
@@ -158,7 +160,8 @@ fn draws(forest: &RandomForest, rows: usize) -> Result<Option<u64>, ModelError> 
     Ok(Some(asked))
 }
 
-fn max_features(asked: Option<MaxFeatures>, features: usize) -> Result<u32, ModelError> {
+/// How many features a node looks at.
+pub fn max_features(asked: Option<MaxFeatures>, features: usize) -> Result<u32, ModelError> {
     let all = features as u32;
     let part = |value: f64| (value as u32).clamp(1, all);
     Ok(match asked {
@@ -192,7 +195,6 @@ fn weights(
     samples: u64,
     warnings: &mut Vec<Warning>,
 ) -> Result<SampleWeights, ModelError> {
-    let classes = data.classes.len();
     let by_class = match &forest.class_weight {
         None => None,
         Some(ClassWeight::Rule(ClassWeightRule::BalancedSubsample)) if data.weight.is_none() => {
@@ -204,9 +206,7 @@ fn weights(
         }
         Some(ClassWeight::Rule(ClassWeightRule::Balanced)) => {
             // By rows, whatever they weigh, as scikit-learn has it.
-            let mut counts = vec![0; classes];
-            data.y.iter().for_each(|&class| counts[class as usize] += 1);
-            Some(balanced(&counts))
+            Some(balanced(&counts(data)))
         }
         Some(ClassWeight::Map(map)) => Some(weights_of(map, data)?),
     };
@@ -220,32 +220,6 @@ fn weights(
             SampleWeights::Rows(rows_to_integers(&real, samples, warnings))
         }
     })
-}
-
-fn weights_of(map: &std::collections::BTreeMap<String, f64>, data: &Dataset) -> Result<Vec<f64>, ModelError> {
-    let names: Vec<String> = data.classes.iter().map(ToString::to_string).collect();
-    for (class, weight) in map {
-        if !names.contains(class) {
-            let message = format!("class_weight: expected one of the classes {}, found `{class}`", names.join(", "));
-            return Err(ModelError::Parameter(message));
-        }
-        if !(0.0..1e30).contains(weight) {
-            let message = format!("class_weight: class `{class}`: expected a weight of at least 0 and below 1e30, found {weight}");
-            return Err(ModelError::Parameter(message));
-        }
-    }
-    let weights: Vec<f64> = names.iter().map(|name| map.get(name).copied().unwrap_or(1.0)).collect();
-    if weights.iter().all(|&weight| weight == 0.0) {
-        return Err(ModelError::Parameter("class_weight: expected a weight above 0 for some class, found none".into()));
-    }
-    Ok(weights)
-}
-
-/// scikit-learn's `balanced`: samples / (classes * samples of the class).
-fn balanced(counts: &[u64]) -> Vec<f64> {
-    let all: u64 = counts.iter().sum();
-    let of = |count: u64| if count == 0 { 0.0 } else { all as f64 / (counts.len() as f64 * count as f64) };
-    counts.iter().copied().map(of).collect()
 }
 
 /// Weights of classes as integers, as fine as the sum over what was drawn allows.
