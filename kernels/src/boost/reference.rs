@@ -32,6 +32,7 @@ fn sums(words: &[u64], rows: &[usize]) -> Sums {
 /// The tree over these rows; numbers and no feature sampling, no groups.
 pub fn tree(records: &Records, words: &[u64], shape: Shape<'_>, rows: Vec<usize>) -> BoostedTree {
     let mut nodes = vec![Node::LEAF];
+    let mut bounds_of = vec![Bounds::WIDE];
     let mut leaves = vec![Leaf { node: 0, rows, depth: 0, bounds: Bounds::WIDE }];
     while leaves.len() < shape.max_leaves as usize {
         let found: Vec<Option<Found>> = leaves.iter().map(|leaf| best(records, words, shape, leaf)).collect();
@@ -47,13 +48,14 @@ pub fn tree(records: &Records, words: &[u64], shape: Shape<'_>, rows: Vec<usize>
         let left = nodes.len();
         nodes[leaf.node] = Node { left: left as u32, ..node };
         nodes.extend([Node::LEAF; 2]);
+        bounds_of.extend(bounds);
         let (left_rows, right_rows) = leaf.rows.iter().partition(|&&row| node.takes_left(records.record(row)));
         for (side, rows) in [left_rows, right_rows].into_iter().enumerate() {
             leaves.push(Leaf { node: left + side, rows, depth: leaf.depth + 1, bounds: bounds[side] });
         }
     }
-    let mut at: Vec<(Sums, Bounds)> = vec![(Sums::default(), Bounds::WIDE); nodes.len()];
-    leaves.iter().for_each(|leaf| at[leaf.node] = (sums(words, &leaf.rows), leaf.bounds));
+    let mut at: Vec<(Sums, Bounds)> = bounds_of.into_iter().map(|bounds| (Sums::default(), bounds)).collect();
+    leaves.iter().for_each(|leaf| at[leaf.node].0 = sums(words, &leaf.rows));
     for i in (0..nodes.len()).rev().filter(|&i| nodes[i].left != 0) {
         let left = nodes[i].left as usize;
         at[i].0 = at[left].0.plus(at[left + 1].0);

@@ -51,9 +51,10 @@ fn weights_count_as_rows_do() {
     let repeated = Dataset { weight: None, ..train.take(&rows) };
     let boosting = GradientBoosting { min_samples_leaf: 1, min_child_weight: 5.0, ..small() };
     let (one, other) = (predicted(&boosting, &train, &train.matrix), predicted(&boosting, &repeated, &train.matrix));
-    // Not to the bit: gradients of lighter rows are rounded more coarsely.
-    let far = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).sum::<f32>() / 1200.0;
-    assert!(far < 0.005, "{far}");
+    // Not to the bit: gradients are rounded at random, and those of lighter rows more coarsely.
+    let far = |other: &Array2<f32>| one.iter().zip(other).map(|(a, b)| (a - b).abs()).sum::<f32>() / 1200.0;
+    let even = predicted(&boosting, &Dataset { weight: None, ..train.clone() }, &train.matrix);
+    assert!(3.0 * far(&other) < far(&even), "{} {}", far(&other), far(&even));
 }
 
 #[test]
