@@ -3,7 +3,7 @@
 //! | in a word | bits | unit | of one row |
 //! |---|---|---|---|
 //! | gradient | 37..64, signed | 2^-15 | -2^15 to 2^15 |
-//! | curvature | 11..37 | 2^-17 | 0 to 2^15 - 1 |
+//! | curvature | 11..37 | 2^-16 | 0 to 2^15 - 1 |
 //! | rows | 0..11 | 1 | 1 |
 //!
 //! So words add up without one part reaching into the next for [`TILE_ROWS`] rows. What a part loses by its unit is rounded
@@ -18,7 +18,7 @@ use crate::philox::{Purpose, philox};
 /// Bits behind the point of a gradient.
 pub const GRADIENT_BITS: u32 = 15;
 /// Bits behind the point of a curvature.
-pub const CURVATURE_BITS: u32 = 17;
+pub const CURVATURE_BITS: u32 = 16;
 /// The weight of the heaviest row.
 pub const WEIGHT_ONE: u32 = 1 << 16;
 /// Words of so many rows add up without overflow.
@@ -41,12 +41,15 @@ pub fn unpack(word: u64) -> (i64, u64, u32) {
     (word as i64 >> GRADIENT_AT, curvature, (word & ((1 << CURVATURE_AT) - 1)) as u32)
 }
 
-/// One row's word for an output: `share` is what the model gives it, `is_class` whether it is right to; `random` rounds.
+/// One row's word for an output of so many: `share` is what the model gives it, `is_class` whether it is right to; `random`
+/// rounds. Of more than two classes, which share one sum, the curvature is the diagonal's times `K / (K - 1)` (Friedman,
+/// "Greedy function approximation", 2001, algorithm 6).
 #[inline(always)]
-fn word(share: i64, is_class: bool, weight: u32, random: u32) -> u64 {
+fn word(share: i64, is_class: bool, weight: u32, random: u32, outputs: i64) -> u64 {
     let weigh = |exact: i64| if weight == WEIGHT_ONE { exact } else { (exact * i64::from(weight)) >> 16 };
     let gradient = weigh(share - if is_class { SHARE_ONE } else { 0 });
-    let curvature = weigh((share * (SHARE_ONE - share)) >> SHARE_BITS);
+    let curvature = (share * (SHARE_ONE - share)) >> SHARE_BITS;
+    let curvature = weigh(if outputs > 1 { curvature * outputs / (outputs - 1) } else { curvature });
     let drop = |exact: i64, bits: u32, random: u32| (exact + i64::from(random & ((1 << bits) - 1))) >> bits;
     let gradient = drop(gradient, SHARE_BITS - GRADIENT_BITS, random);
     let curvature = drop(curvature, SHARE_BITS - CURVATURE_BITS, random >> 16);
@@ -90,7 +93,7 @@ pub fn gradients(loss: Loss<'_>, margins: &[i64], round: u32, outputs: usize) ->
                 let random = draw(from, 0);
                 for (i, out) in words.iter_mut().enumerate() {
                     let row = from + i;
-                    *out = word(share(margins[row]), loss.classes[row] == 1, weight(row), random[i]);
+                    *out = word(share(margins[row]), loss.classes[row] == 1, weight(row), random[i], 1);
                 }
             }
             return;
@@ -102,7 +105,8 @@ pub fn gradients(loss: Loss<'_>, margins: &[i64], round: u32, outputs: usize) ->
             shares(&own, &mut given);
             for (output, words) in words.iter_mut().enumerate() {
                 let random = draw(row, output)[row % ROWS_A_DRAW];
-                words[i] = word(given[output], usize::from(loss.classes[row]) == output, weight(row), random);
+                words[i] =
+                    word(given[output], usize::from(loss.classes[row]) == output, weight(row), random, outputs as i64);
             }
         }
     });
@@ -160,7 +164,7 @@ mod tests {
                 let (g, h, n) = unpack(words[k * 5 + row]);
                 let y = f64::from(u8::from(usize::from(classes[row]) == k));
                 assert!((g as f64 / 32768.0 - w * (p - y)).abs() < 4e-5, "{row} {k}");
-                assert!((h as f64 / 131_072.0 - w * p * (1.0 - p)).abs() < 2e-5, "{row} {k}");
+                assert!((h as f64 / 65_536.0 - w * p * (1.0 - p) * 1.5).abs() < 4e-5, "{row} {k}");
                 assert_eq!(n, 1);
             }
         }

@@ -5,9 +5,9 @@
 //! | margins, leaf values | 24 | a leaf: up to 32; a margin: the sum of its leaves, in 64 bits |
 //! | shares in training | 31 | 0 to 1 |
 //! | gradients of a row | 15 | -1 to 1, rounded at random |
-//! | curvatures of a row | 17 | 0 to 1/4, rounded at random |
-//! | sums over a node of at most 2^28 rows | 15, 17 | below 2^43 |
-//! | gains | 65 | below 2^107, in 128 bits |
+//! | curvatures of a row | 16 | 0 to 3/8, rounded at random |
+//! | sums over a node of at most 2^28 rows | 15, 16 | below 2^43 |
+//! | gains | 64 | below 2^107, in 128 bits |
 //!
 //! A leaf's value is off by at most 2^-25 from the one that its sums ask for, so a margin after 1,000 rounds is off by at
 //! most 3.0e-5; nothing else is rounded on the way from leaves to margins.

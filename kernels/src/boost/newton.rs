@@ -2,7 +2,7 @@
 //!
 //! A node whose rows have the gradients' sum G and the curvatures' sum H answers v = -G / (H + lambda), rounded to 2^-24,
 //! and at most [`LARGEST`] in size. It lowers twice the loss by -(2 G v + (H + lambda) v^2), which is an integer in units
-//! of 2^-65 and computed as one: two splits are compared by the answers that their leaves will give, without any rounding.
+//! of 2^-64 and computed as one: two splits are compared by the answers that their leaves will give, without any rounding.
 //! With the best v this is the G^2 / (H + lambda) of the textbooks (Chen and Guestrin, "XGBoost", KDD 2016, equation 7).
 
 use super::fixed::MARGIN_BITS;
@@ -18,7 +18,7 @@ const GAIN_BITS: u32 = CURVATURE_BITS + 2 * MARGIN_BITS;
 pub struct Sums {
     /// Of gradients, in 2^-15.
     pub gradient: i64,
-    /// Of curvatures, in 2^-17.
+    /// Of curvatures, in 2^-16.
     pub curvature: u64,
     /// Rows.
     pub rows: u32,
@@ -69,7 +69,7 @@ impl Bounds {
     }
 }
 
-/// The answer of a node, in 2^-24; `lambda` in 2^-17.
+/// The answer of a node, in 2^-24; `lambda` in 2^-16.
 pub fn answer(sums: Sums, lambda: u64, bounds: Bounds) -> i64 {
     let below = i128::from(sums.curvature + lambda);
     let above = -i128::from(sums.gradient) << (CURVATURE_BITS - GRADIENT_BITS + MARGIN_BITS);
@@ -81,7 +81,7 @@ pub fn answer(sums: Sums, lambda: u64, bounds: Bounds) -> i64 {
     (free as i64).clamp(bounds.least, bounds.most)
 }
 
-/// By how much that answer lowers twice the loss, in 2^-65.
+/// By how much that answer lowers twice the loss, in 2^-64.
 pub fn gain(sums: Sums, lambda: u64, answer: i64) -> i128 {
     let v = i128::from(answer);
     let slope = (2 * i128::from(sums.gradient) * v) << (GAIN_BITS - GRADIENT_BITS - MARGIN_BITS);

@@ -2,11 +2,13 @@
 //! best are compared exactly.
 //!
 //! A candidate sends the first bins of an order to the left: a number's bins in their own order, a category's levels by
-//! what they would answer alone, drawn to the node's own answer by [`SMOOTHING`] rows' worth of curvature (of levels with
-//! few rows the answer is chance). Missing values are tried on the right, then on the left, and against all others; where
+//! what they would answer alone, drawn to the node's own answer by [`SMOOTHING`]; levels with few rows, whose answer is
+//! chance, have the node's. Missing values are tried on the right, then on the left, and against all others; where
 //! the node has none, they go where more rows go. Of equal splits the lower feature wins, then missing values on the right,
 //! then the shorter prefix.
 
+use super::fixed::MARGIN_BITS;
+use super::gradient::{CURVATURE_BITS, GRADIENT_BITS};
 use super::histogram::{FeatureSums, Histogram};
 use super::newton::{Bounds, Estimator, Sums, answer, gain, gain_number, slack, unit};
 use crate::cuts::MISSING;
@@ -46,15 +48,20 @@ pub struct Chosen {
     pub missing_left: bool,
     pub left: Sums,
     pub right: Sums,
-    /// By how much it lowers twice the loss, in 2^-65; above zero.
+    /// By how much it lowers twice the loss, in 2^-64; above zero.
     pub gain: i128,
     pub bounds: [Bounds; 2],
 }
 
-/// Curvature that draws a level to the node's own answer: that of 40 rows of which nothing is known.
-const SMOOTHING: u64 = 10 << super::gradient::CURVATURE_BITS;
-/// More L2 for splits by levels, which have many more candidates to choose from.
-const LEVEL_LAMBDA: u64 = 10 << super::gradient::CURVATURE_BITS;
+/// Curvature that draws a level to the node's own answer: that of 40 rows of which nothing is known (LightGBM's
+/// `cat_smooth`).
+const SMOOTHING: u64 = 10 << CURVATURE_BITS;
+/// More L2 for splits of many levels, which have many more candidates to choose from (LightGBM's `cat_l2`).
+const LEVEL_LAMBDA: u64 = 10 << CURVATURE_BITS;
+/// How many levels are few (LightGBM's `max_cat_to_onehot`).
+const FEW_LEVELS: usize = 4;
+/// A level with fewer rows in a node has the node's own answer (as in scikit-learn's histograms).
+const LEVEL_ROWS: u32 = 10;
 
 /// The best split over the features, or `None` where none lowers the loss.
 pub fn best_split(
@@ -101,7 +108,9 @@ impl Scan<'_, '_> {
         scratch.order.clear();
         scratch.order.extend((0..bins).filter(|&bin| self.sums.rows[bin] > 0).map(|bin| bin as u8));
         if is_category {
-            self.rules.lambda += LEVEL_LAMBDA;
+            if bins > FEW_LEVELS {
+                self.rules.lambda += LEVEL_LAMBDA;
+            }
             self.order_levels(&mut scratch.order);
         }
         let missing = self.sums.of(MISSING as usize);
@@ -120,7 +129,11 @@ impl Scan<'_, '_> {
         let drawn = |level: u8| {
             // A gradient of smoothing rows that answer as the node does.
             let sums = self.sums.of(level as usize);
-            let pull = -((i128::from(node) * i128::from(SMOOTHING)) >> 26) as i64;
+            if sums.rows < LEVEL_ROWS {
+                return node;
+            }
+            let pull =
+                -((i128::from(node) * i128::from(SMOOTHING)) >> (MARGIN_BITS + CURVATURE_BITS - GRADIENT_BITS)) as i64;
             answer(Sums { gradient: sums.gradient + pull, ..sums }, SMOOTHING, Bounds::WIDE)
         };
         order.sort_by_key(|&level| (drawn(level), level));
@@ -161,12 +174,12 @@ impl Scan<'_, '_> {
         let mut left = start;
         for &bin in order.iter() {
             left = left.plus(self.sums.of(bin as usize));
-            gradient.push(left.gradient as f64 / f64::from(1 << super::gradient::GRADIENT_BITS));
+            gradient.push(left.gradient as f64 / f64::from(1 << GRADIENT_BITS));
             curvature.push(unit(left.curvature));
             rows.push(left.rows);
         }
         let (all, min_leaf, min_curvature) = (self.node, self.rules.min_leaf, unit(self.rules.min_curvature));
-        let all_gradient = all.gradient as f64 / f64::from(1 << super::gradient::GRADIENT_BITS);
+        let all_gradient = all.gradient as f64 / f64::from(1 << GRADIENT_BITS);
         let all_curvature = unit(all.curvature);
         let estimator = Estimator::new(self.rules.lambda, self.bounds);
         estimates.resize(order.len(), f64::NEG_INFINITY);
